@@ -1,0 +1,174 @@
+# Every variable of the module, in an account that brings its own bucket, key and permissions boundary.
+
+terraform {
+  required_version = ">= 1.9"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.76, < 7.0"
+    }
+  }
+}
+
+provider "aws" {
+  region = local.region
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+locals {
+  name    = "production-backup"
+  region  = "eu-west-1"
+  account = data.aws_caller_identity.current.account_id
+  arn     = "arn:${data.aws_partition.current.partition}"
+}
+
+module "ebs_backup" {
+  source = "../.."
+
+  # What
+  name                    = local.name
+  regions                 = []
+  exclude_regions         = ["us-west-1"]
+  expected_denied_regions = ["ap-south-1", "sa-east-1"]
+  include_tags            = { Environment = "prod*" }
+  exclude_tags            = { Backup = "never" }
+  multi_volume_snapshots  = true
+  copy_volume_tags        = true
+  snapshot_tags           = { CostCenter = "backup", DataClass = "internal" }
+  tag_prefix              = "acme:backup:"
+  dry_run                 = false
+
+  # When
+  schedule_expression = "cron(30 1,13 ? * MON-FRI *)"
+  schedule_enabled    = true
+
+  # Where and how it runs
+  bucket                         = aws_s3_bucket.artifacts.bucket
+  memory_size                    = 1024
+  timeout                        = 600
+  architecture                   = "arm64"
+  reserved_concurrent_executions = 1 # AWS wants 100 of the account to stay unreserved
+  kms_key_arn                    = aws_kms_key.backup.arn
+  permissions_boundary           = aws_iam_policy.boundary.arn
+  role_path                      = "/automation/"
+  tags                           = { Project = local.name }
+
+  # How long, and how much is told
+  log_retention_in_days = 365
+  log_level             = "INFO"
+}
+
+resource "aws_s3_bucket" "artifacts" {
+  # Named here, not by a prefix: the module must know when planning that it need not make a bucket.
+  bucket = "${local.name}-artifacts-${local.account}"
+}
+
+resource "aws_s3_bucket_public_access_block" "artifacts" {
+  bucket                  = aws_s3_bucket.artifacts.bucket
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_kms_key" "backup" {
+  description         = "Encrypts the package, environment, logs and queues of ${local.name}."
+  enable_key_rotation = true
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      # The account's IAM policies decide, among them that of the run role.
+      {
+        Sid       = "AllowAccount"
+        Effect    = "Allow"
+        Principal = { AWS = "${local.arn}:iam::${local.account}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      {
+        Sid       = "AllowLogs"
+        Effect    = "Allow"
+        Principal = { Service = "logs.${local.region}.${data.aws_partition.current.dns_suffix}" }
+        Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+        Resource  = "*"
+        Condition = {
+          ArnEquals = {
+            "kms:EncryptionContext:aws:logs:arn" = "${local.arn}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${local.name}"
+          }
+        }
+      },
+      # To put an undelivered event into its encrypted queue. EventBridge documents this statement without a condition.
+      {
+        Sid       = "AllowEventBridge"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
+      },
+    ]
+  })
+}
+
+# The most that a role of this kind may ever be given; what it is given, the module decides.
+resource "aws_iam_policy" "boundary" {
+  name        = "${local.name}-boundary"
+  description = "Bounds what roles that back up volumes may do: they never delete or share."
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid    = "Backup"
+      Effect = "Allow"
+      Action = [
+        "ec2:CreateSnapshot",
+        "ec2:CreateSnapshots",
+        "ec2:CreateTags",
+        "ec2:DescribeInstances",
+        "ec2:DescribeRegions",
+        "ec2:DescribeSnapshots",
+        "ec2:DescribeVolumes",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sqs:SendMessage",
+      ]
+      Resource = "*"
+    }]
+  })
+}
+
+output "function_name" {
+  description = "Function to invoke for a run by hand."
+  value       = module.ebs_backup.function_name
+}
+
+output "rule_name" {
+  description = "EventBridge rule that is the schedule."
+  value       = module.ebs_backup.rule_name
+}
+
+output "role_policy" {
+  description = "All that a run may do, within the boundary."
+  value       = module.ebs_backup.role_policy
+}
+
+output "snapshot_filter" {
+  description = "Filter that lists the snapshots: aws ec2 describe-snapshots --owner-ids self --filters <snapshot_filter>."
+  value       = module.ebs_backup.snapshot_filter
+}
+
+output "undelivered_queue_url" {
+  description = "Queue of events that never reached the function."
+  value       = module.ebs_backup.undelivered_queue_url
+}
+
+output "failed_runs_queue_url" {
+  description = "Queue to look into when a run has failed."
+  value       = module.ebs_backup.failed_runs_queue_url
+}

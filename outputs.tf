@@ -1,0 +1,69 @@
+output "function_name" {
+  description = "Name of the function, to invoke it by hand."
+  value       = aws_lambda_function.backup.function_name
+}
+
+output "function_arn" {
+  description = "ARN of the function."
+  value       = aws_lambda_function.backup.arn
+}
+
+output "role_name" {
+  description = "Name of the run role."
+  value       = aws_iam_role.run.name
+}
+
+output "role_arn" {
+  description = "ARN of the run role."
+  value       = aws_iam_role.run.arn
+}
+
+output "role_policy" {
+  description = "All that the run role may do, as the JSON text of its policy."
+  value       = aws_iam_role_policy.run.policy
+}
+
+output "rule_name" {
+  description = "Name of the EventBridge rule that is the schedule."
+  value       = aws_cloudwatch_event_rule.schedule.name
+}
+
+output "rule_arn" {
+  description = "ARN of the EventBridge rule that is the schedule."
+  value       = aws_cloudwatch_event_rule.schedule.arn
+}
+
+output "log_group_name" {
+  description = "Name of the log group that holds the runs' logs and reports."
+  value       = aws_cloudwatch_log_group.backup.name
+}
+
+output "bucket_name" {
+  description = "Name of the bucket that holds the function's package."
+  value       = aws_s3_object.package.bucket
+}
+
+output "undelivered_queue_arn" {
+  description = "ARN of the queue of events that EventBridge could not deliver to the function."
+  value       = aws_sqs_queue.undelivered.arn
+}
+
+output "undelivered_queue_url" {
+  description = "URL of the queue of events that EventBridge could not deliver to the function."
+  value       = aws_sqs_queue.undelivered.url
+}
+
+output "failed_runs_queue_arn" {
+  description = "ARN of the queue of runs that failed for good."
+  value       = aws_sqs_queue.failed_runs.arn
+}
+
+output "failed_runs_queue_url" {
+  description = "URL of the queue of runs that failed for good."
+  value       = aws_sqs_queue.failed_runs.url
+}
+
+output "snapshot_filter" {
+  description = "Filter that lists this deployment's snapshots in a region: `aws ec2 describe-snapshots --owner-ids self --filters <snapshot_filter>`."
+  value       = "Name=tag:${var.tag_prefix}Policy,Values=${var.name}"
+}

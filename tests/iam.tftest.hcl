@@ -1,0 +1,331 @@
+# Every statement of the run role, with each feature on and off.
+
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+run "by_default_a_run_may_do_this_and_nothing_besides" {
+  command = plan
+
+  assert {
+    condition = jsondecode(output.role_policy).Statement[*].Sid == [
+      "Observe", "DiscoverRegions", "SnapshotVolumes", "SnapshotInstances", "CreateOwnedSnapshots", "TagOnCreate", "CompleteTags",
+      "WriteLogs", "ReportFailedRuns",
+    ]
+    error_message = "There is one statement for each thing a run does."
+  }
+
+  assert {
+    condition     = alltrue([for statement in jsondecode(output.role_policy).Statement : statement.Effect == "Allow"])
+    error_message = "Every statement allows."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "Observe"]) == {
+      Sid      = "Observe"
+      Effect   = "Allow"
+      Action   = ["ec2:DescribeVolumes", "ec2:DescribeSnapshots", "ec2:DescribeInstances"]
+      Resource = "*"
+    }
+    error_message = "A run may look at volumes, snapshots and instances."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "DiscoverRegions"]) == {
+      Sid      = "DiscoverRegions"
+      Effect   = "Allow"
+      Action   = ["ec2:DescribeRegions"]
+      Resource = "*"
+    }
+    error_message = "A run may ask which regions are enabled."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "SnapshotVolumes"]) == {
+      Sid      = "SnapshotVolumes"
+      Effect   = "Allow"
+      Action   = ["ec2:CreateSnapshot", "ec2:CreateSnapshots"]
+      Resource = "arn:aws:ec2:*:111122223333:volume/*"
+    }
+    error_message = "A run may snapshot the volumes of its own account, and the statement has no condition on tags, which would never be met for a volume."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "SnapshotInstances"]) == {
+      Sid      = "SnapshotInstances"
+      Effect   = "Allow"
+      Action   = ["ec2:CreateSnapshots"]
+      Resource = "arn:aws:ec2:*:111122223333:instance/*"
+    }
+    error_message = "A run may snapshot the volumes of an instance of its own account together."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "CreateOwnedSnapshots"]) == {
+      Sid      = "CreateOwnedSnapshots"
+      Effect   = "Allow"
+      Action   = ["ec2:CreateSnapshot", "ec2:CreateSnapshots"]
+      Resource = "arn:aws:ec2:*::snapshot/*"
+      Condition = {
+        StringEquals = { "aws:RequestTag/ebs-backup:Policy" = "ebs-backup" }
+        Null         = { "aws:RequestTag/ebs-backup:RunId" = "false", "aws:RequestTag/ebs-backup:Region" = "false" }
+      }
+    }
+    error_message = "A run may only make snapshots that carry its deployment's name, the run and the region."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "TagOnCreate"]) == {
+      Sid       = "TagOnCreate"
+      Effect    = "Allow"
+      Action    = ["ec2:CreateTags"]
+      Resource  = "arn:aws:ec2:*::snapshot/*"
+      Condition = { StringEquals = { "ec2:CreateAction" = ["CreateSnapshot", "CreateSnapshots"] } }
+    }
+    error_message = "A run may tag a snapshot as part of the call that makes it."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "CompleteTags"]) == {
+      Sid      = "CompleteTags"
+      Effect   = "Allow"
+      Action   = ["ec2:CreateTags"]
+      Resource = "arn:aws:ec2:*::snapshot/*"
+      Condition = {
+        StringEquals = { "aws:ResourceTag/ebs-backup:Policy" = "ebs-backup" }
+        Null = {
+          "aws:RequestTag/ebs-backup:Policy" = "true"
+          "aws:RequestTag/ebs-backup:RunId"  = "true"
+          "aws:RequestTag/ebs-backup:Region" = "true"
+        }
+      }
+    }
+    error_message = "A run may later add tags to its deployment's own snapshots, but never those of ownership, run and region."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "WriteLogs"]) == {
+      Sid      = "WriteLogs"
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/ebs-backup:*"
+    }
+    error_message = "A run may write to its own log group, and cannot create another."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "ReportFailedRuns"]) == {
+      Sid      = "ReportFailedRuns"
+      Effect   = "Allow"
+      Action   = ["sqs:SendMessage"]
+      Resource = "arn:aws:sqs:eu-west-1:111122223333:ebs-backup-failed-runs"
+    }
+    error_message = "A failed run may be reported to its own queue."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_iam_role.run.name == "ebs-backup",
+      aws_iam_role.run.path == "/",
+      aws_iam_role.run.permissions_boundary == null,
+      aws_iam_role_policy.run.role == "ebs-backup",
+    ])
+    error_message = "The role bears the deployment's name."
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.run.assume_role_policy).Statement == [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+    error_message = "Lambda, and nobody else, may take the role."
+  }
+}
+
+run "without_multi_volume_snapshots_nothing_is_granted_for_them" {
+  command = plan
+
+  variables {
+    multi_volume_snapshots = false
+  }
+
+  assert {
+    condition = jsondecode(output.role_policy).Statement[*].Sid == [
+      "Observe", "DiscoverRegions", "SnapshotVolumes", "CreateOwnedSnapshots", "TagOnCreate", "WriteLogs", "ReportFailedRuns",
+    ]
+    error_message = "Instances are not snapshotted, and tags are not completed later."
+  }
+
+  assert {
+    condition     = !strcontains(output.role_policy, "CreateSnapshots") && !strcontains(output.role_policy, "DescribeInstances")
+    error_message = "Neither CreateSnapshots nor DescribeInstances is allowed."
+  }
+
+  assert {
+    condition = flatten([
+      for statement in jsondecode(output.role_policy).Statement : statement.Action
+      if contains(["Observe", "SnapshotVolumes", "CreateOwnedSnapshots"], statement.Sid)
+    ]) == ["ec2:DescribeVolumes", "ec2:DescribeSnapshots", "ec2:CreateSnapshot", "ec2:CreateSnapshot"]
+    error_message = "Volumes are snapshotted one by one."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(output.role_policy).Statement : statement.Condition if statement.Sid == "TagOnCreate"
+    ] == [{ StringEquals = { "ec2:CreateAction" = ["CreateSnapshot"] } }]
+    error_message = "Tags come with CreateSnapshot only."
+  }
+}
+
+run "with_an_explicit_list_of_regions_the_role_ends_at_their_borders" {
+  command = plan
+
+  variables {
+    regions = ["us-east-1", "eu-west-1"]
+  }
+
+  assert {
+    condition = jsondecode(output.role_policy).Statement[*].Sid == [
+      "Observe", "SnapshotVolumes", "SnapshotInstances", "CreateOwnedSnapshots", "TagOnCreate", "CompleteTags", "WriteLogs", "ReportFailedRuns",
+    ]
+    error_message = "Regions need not be discovered."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(output.role_policy).Statement :
+      statement.Condition.StringEquals["aws:RequestedRegion"] == ["eu-west-1", "us-east-1"]
+      if strcontains(jsonencode(statement.Action), "ec2:")
+    ])
+    error_message = "Every EC2 statement is for these regions only."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement.Condition if statement.Sid == "CreateOwnedSnapshots"]) == {
+      StringEquals = { "aws:RequestTag/ebs-backup:Policy" = "ebs-backup", "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] }
+      Null         = { "aws:RequestTag/ebs-backup:RunId" = "false", "aws:RequestTag/ebs-backup:Region" = "false" }
+    }
+    error_message = "The conditions on tags stay."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(output.role_policy).Statement : !can(statement.Condition)
+      if contains(["WriteLogs", "ReportFailedRuns"], statement.Sid)
+    ])
+    error_message = "Logs and queue are in the home region, listed or not."
+  }
+}
+
+run "one_region_and_single_volumes_together" {
+  command = plan
+
+  variables {
+    regions                = ["eu-west-1"]
+    multi_volume_snapshots = false
+  }
+
+  assert {
+    condition = jsondecode(output.role_policy).Statement[*].Sid == [
+      "Observe", "SnapshotVolumes", "CreateOwnedSnapshots", "TagOnCreate", "WriteLogs", "ReportFailedRuns",
+    ]
+    error_message = "Each feature takes its own statements with it."
+  }
+}
+
+run "with_a_key_the_role_may_use_it" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "UseKey"]) == {
+      Sid      = "UseKey"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    }
+    error_message = "The environment is decrypted and the queue written to with this key alone."
+  }
+}
+
+run "two_deployments_own_different_snapshots" {
+  command = plan
+
+  variables {
+    name       = "nightly"
+    tag_prefix = "acme/"
+  }
+
+  assert {
+    condition = one([
+      for statement in jsondecode(output.role_policy).Statement : statement.Condition if statement.Sid == "CreateOwnedSnapshots"
+      ]) == {
+      StringEquals = { "aws:RequestTag/acme/Policy" = "nightly" }
+      Null         = { "aws:RequestTag/acme/RunId" = "false", "aws:RequestTag/acme/Region" = "false" }
+    }
+    error_message = "The mark of ownership is made of tag_prefix and name."
+  }
+
+  assert {
+    condition     = !strcontains(output.role_policy, "ebs-backup")
+    error_message = "Nothing of another deployment's is in the policy."
+  }
+}
+
+run "china_has_arns_of_its_own" {
+  command = plan
+
+  override_data {
+    target          = data.aws_partition.current
+    override_during = plan
+    values          = { partition = "aws-cn" }
+  }
+
+  assert {
+    condition = alltrue([
+      for resource in jsondecode(output.role_policy).Statement[*].Resource : startswith(resource, "arn:aws-cn:") if resource != "*"
+    ])
+    error_message = "Every ARN is of the partition aws-cn."
+  }
+}
+
+run "govcloud_has_arns_of_its_own" {
+  command = plan
+
+  override_data {
+    target          = data.aws_partition.current
+    override_during = plan
+    values          = { partition = "aws-us-gov" }
+  }
+
+  assert {
+    condition = alltrue([
+      for resource in jsondecode(output.role_policy).Statement[*].Resource : startswith(resource, "arn:aws-us-gov:") if resource != "*"
+    ])
+    error_message = "Every ARN is of the partition aws-us-gov."
+  }
+}
+
+run "the_role_can_be_bounded_and_put_under_a_path" {
+  command = plan
+
+  variables {
+    role_path            = "/automation/"
+    permissions_boundary = "arn:aws:iam::111122223333:policy/boundary"
+    tags                 = { Team = "platform" }
+  }
+
+  assert {
+    condition = alltrue([
+      aws_iam_role.run.path == "/automation/",
+      aws_iam_role.run.permissions_boundary == "arn:aws:iam::111122223333:policy/boundary",
+      aws_iam_role.run.tags == tomap({ Team = "platform" }),
+    ])
+    error_message = "Path, boundary and tags are the role's."
+  }
+}

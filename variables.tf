@@ -1,0 +1,428 @@
+# What is backed up
+
+variable "name" {
+  description = "Name of this deployment, unique in the account: its function, role, schedule and queues bear it, and every snapshot it makes is tagged with it."
+  type        = string
+  default     = "ebs-backup"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,35}$", var.name))
+    error_message = "name must be 1 to 36 lower-case letters, digits and hyphens, the first one a letter, since a bucket's name begins with it; got: ${var.name}."
+  }
+
+  validation {
+    condition     = !anytrue([for reserved in ["xn--", "sthree-", "amzn-s3-demo-"] : startswith(var.name, reserved)])
+    error_message = "name must not begin with xn--, sthree- or amzn-s3-demo-, which S3 keeps for itself; got: ${var.name}."
+  }
+}
+
+variable "regions" {
+  description = "Regions to back up; empty means every region that is enabled for the account, looked up at each run."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for region in var.regions : can(regex(local.region_pattern, region))])
+    error_message = "regions must hold names of regions, such as eu-west-1; got: ${join(", ", var.regions)}."
+  }
+}
+
+variable "exclude_regions" {
+  description = "Regions to leave out when every enabled region is backed up."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for region in var.exclude_regions : can(regex(local.region_pattern, region))])
+    error_message = "exclude_regions must hold names of regions, such as eu-west-1; got: ${join(", ", var.exclude_regions)}."
+  }
+
+  validation {
+    condition     = length(setintersection(var.regions, var.exclude_regions)) == 0
+    error_message = "exclude_regions must not hold a region that regions asks for; got in both: ${join(", ", setintersection(var.regions, var.exclude_regions))}."
+  }
+}
+
+variable "expected_denied_regions" {
+  description = "Regions that the account is known to be denied, by a service control policy for instance: being denied there does not fail the run."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for region in var.expected_denied_regions : can(regex(local.region_pattern, region))])
+    error_message = "expected_denied_regions must hold names of regions, such as eu-west-1; got: ${join(", ", var.expected_denied_regions)}."
+  }
+}
+
+variable "include_tags" {
+  description = "Tags that a volume must carry, all of them, to be backed up, where `*` in a value stands for any characters; empty means every in-use volume."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key, value in var.include_tags : can(regex(local.tag_key_length, key)) && can(regex(local.tag_value_length, value))])
+    error_message = "include_tags must have keys of 1 to 128 and values of at most 256 characters; got: ${jsonencode(var.include_tags)}."
+  }
+}
+
+variable "exclude_tags" {
+  description = "Tags any of which keeps a volume from being backed up, where `*` in a value stands for any characters; a single volume is better left out by the tag `<tag_prefix>Skip` = `true`."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key, value in var.exclude_tags : can(regex(local.tag_key_length, key)) && can(regex(local.tag_value_length, value))])
+    error_message = "exclude_tags must have keys of 1 to 128 and values of at most 256 characters; got: ${jsonencode(var.exclude_tags)}."
+  }
+
+  validation {
+    condition     = !anytrue([for key, value in var.exclude_tags : lookup(var.include_tags, key, null) == value])
+    error_message = "exclude_tags must not hold a tag that include_tags asks for, or no volume is left; got in both: ${jsonencode({ for key, value in var.exclude_tags : key => value if lookup(var.include_tags, key, null) == value })}."
+  }
+}
+
+variable "multi_volume_snapshots" {
+  description = "Whether the volumes of one instance are snapshotted together, as one crash-consistent set, when more than one of them is selected."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "copy_volume_tags" {
+  description = "Whether a snapshot gets its volume's own tags too, as far as EC2's limit of 50 tags allows."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "snapshot_tags" {
+  description = "Tags that every snapshot gets besides this module's own twelve."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(var.snapshot_tags) <= 38
+    error_message = "snapshot_tags must be at most 38 tags, since EC2 takes 50 and twelve are this module's own; got: ${length(var.snapshot_tags)}."
+  }
+
+  validation {
+    condition     = alltrue([for key, value in var.snapshot_tags : can(regex(local.tag_key_length, key)) && can(regex(local.tag_value_length, value))])
+    error_message = "snapshot_tags must have keys of 1 to 128 and values of at most 256 characters; got: ${jsonencode(var.snapshot_tags)}."
+  }
+
+  validation {
+    condition     = !anytrue([for key in keys(var.snapshot_tags) : startswith(lower(key), "aws:")])
+    error_message = "snapshot_tags must not have keys that begin with aws:, which AWS keeps for itself; got: ${jsonencode(var.snapshot_tags)}."
+  }
+
+  # IAM compares tag keys without regard to case, so neither does this rule.
+  validation {
+    condition     = !anytrue([for key in keys(var.snapshot_tags) : key == "Name" || startswith(lower(key), lower(var.tag_prefix))])
+    error_message = "snapshot_tags must have neither the key Name nor keys that begin with tag_prefix (${var.tag_prefix}), which this module sets itself; got: ${jsonencode(var.snapshot_tags)}."
+  }
+}
+
+variable "tag_prefix" {
+  description = "Beginning of the keys of this module's own tags, 1 to 112 characters; snapshots made under another prefix are no longer recognised."
+  type        = string
+  default     = "ebs-backup:"
+  nullable    = false
+
+  # These keys are also written into the run role's IAM conditions, where a space, * or $ would not be safe.
+  validation {
+    condition     = can(regex("^[A-Za-z0-9+=._:/@-]+$", var.tag_prefix))
+    error_message = "tag_prefix must be made of letters a-z and A-Z, digits and + - = . _ : / @; got: ${var.tag_prefix}."
+  }
+
+  validation {
+    condition     = length(var.tag_prefix) <= 112
+    error_message = "tag_prefix must be at most 112 characters, since a tag key is at most 128 and the longest one is <tag_prefix>AvailabilityZone; got: ${var.tag_prefix}."
+  }
+
+  validation {
+    condition     = !startswith(lower(var.tag_prefix), "aws:")
+    error_message = "tag_prefix must not begin with aws:, which AWS keeps for itself; got: ${var.tag_prefix}."
+  }
+}
+
+variable "dry_run" {
+  description = "Whether scheduled runs only report what they would do."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+# When
+
+variable "schedule_expression" {
+  description = "When to run, in UTC, as EventBridge's `cron(minutes hours day-of-month month day-of-week year)` or `rate(value unit)`; a rate runs for the first time right after apply."
+  type        = string
+  default     = "cron(0 3 * * ? *)"
+  nullable    = false
+
+  validation {
+    condition     = can(regex(local.cron_form, var.schedule_expression)) || can(regex(local.rate_form, var.schedule_expression))
+    error_message = "schedule_expression must be cron(...) or rate(...), with one space between its parts (a rule knows no at(...)); got: ${var.schedule_expression}."
+  }
+
+  validation {
+    condition     = !can(regex(local.rate_form, var.schedule_expression)) || can(regex("^rate\\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\\)$", var.schedule_expression))
+    error_message = "schedule_expression must be rate(1 minute), rate(1 hour) or rate(1 day), or rate(N minutes), rate(N hours) or rate(N days) with an N above 1; got: ${var.schedule_expression}."
+  }
+
+  validation {
+    condition     = !can(regex(local.cron_form, var.schedule_expression)) || can(regex(local.six_cron_fields, var.schedule_expression))
+    error_message = "schedule_expression must have six fields, cron(minutes hours day-of-month month day-of-week year); got: ${var.schedule_expression}."
+  }
+
+  validation {
+    condition = !can(regex(local.six_cron_fields, var.schedule_expression)) || alltrue([
+      for place, field in local.cron_fields : can(regex(field.pattern, regex(local.six_cron_fields, var.schedule_expression)[place]))
+    ])
+    error_message = "schedule_expression must keep to its fields' values: ${try(join("; ", [
+      for place, text in regex(local.six_cron_fields, var.schedule_expression) :
+      "${local.cron_fields[place].name} takes ${local.cron_fields[place].rule}, not ${text}" if !can(regex(local.cron_fields[place].pattern, text))
+    ]), "")}; got: ${var.schedule_expression}."
+  }
+
+  validation {
+    condition = !can(regex(local.six_cron_fields, var.schedule_expression)) || length([
+      for place in [2, 4] : place if try(regex(local.six_cron_fields, var.schedule_expression)[place], "") == "?"
+    ]) == 1
+    error_message = "schedule_expression must have ? in exactly one of the fields day-of-month (the third) and day-of-week (the fifth); got: ${var.schedule_expression}."
+  }
+}
+
+variable "schedule_enabled" {
+  description = "Whether the schedule runs; when it does not, the function can still be invoked by hand."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+# Where and how it runs
+
+variable "bucket" {
+  description = "Name of an existing bucket in this region for the function's package, known when planning; null makes one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.bucket))
+    error_message = "bucket must be a bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at both ends; got: ${var.bucket == null ? "null" : var.bucket}."
+  }
+}
+
+variable "memory_size" {
+  description = "Memory of the function in MB, 128 to 10240."
+  type        = number
+  default     = 512
+  nullable    = false
+
+  validation {
+    condition     = var.memory_size >= 128 && var.memory_size <= 10240 && floor(var.memory_size) == var.memory_size
+    error_message = "memory_size must be a whole number of MB from 128 to 10240; got: ${var.memory_size}."
+  }
+}
+
+variable "timeout" {
+  description = "Time that one run may take, in seconds, 60 to 900."
+  type        = number
+  default     = 900
+  nullable    = false
+
+  validation {
+    condition     = var.timeout >= 60 && var.timeout <= 900 && floor(var.timeout) == var.timeout
+    error_message = "timeout must be a whole number of seconds from 60 to 900; got: ${var.timeout}."
+  }
+}
+
+variable "architecture" {
+  description = "Instruction set of the function, `arm64` or `x86_64`; the first is the cheaper one."
+  type        = string
+  default     = "arm64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture must be arm64 or x86_64; got: ${var.architecture}."
+  }
+}
+
+variable "reserved_concurrent_executions" {
+  description = "Number of concurrent executions reserved for the function, taken from those of the account; -1 reserves none."
+  type        = number
+  default     = -1
+  nullable    = false
+
+  # Lambda reads 0 as "never run", which would quietly end the backups.
+  validation {
+    condition     = (var.reserved_concurrent_executions == -1 || var.reserved_concurrent_executions >= 1) && floor(var.reserved_concurrent_executions) == var.reserved_concurrent_executions
+    error_message = "reserved_concurrent_executions must be -1 or a whole number from 1 (to pause the backups, set schedule_enabled to false); got: ${var.reserved_concurrent_executions}."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "ARN of a KMS key of this region that encrypts the package, the function's environment, its logs and its queues, and whose policy admits CloudWatch Logs and EventBridge; null leaves them to keys of AWS."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key, not of an alias, such as arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab; got: ${var.kms_key_arn == null ? "null" : var.kms_key_arn}."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the IAM policy that bounds what the run role may do; null sets no bound."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of an IAM policy, such as arn:aws:iam::111122223333:policy/boundary; got: ${var.permissions_boundary == null ? "null" : var.permissions_boundary}."
+  }
+}
+
+variable "role_path" {
+  description = "IAM path of the run role."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([!-~]{1,510}/)?$", var.role_path))
+    error_message = "role_path must be / or begin and end with /, at most 512 printable ASCII characters without spaces; got: ${var.role_path}."
+  }
+}
+
+variable "tags" {
+  description = "Tags of the resources that this module makes with Terraform; those of the snapshots are snapshot_tags."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(var.tags) <= 50
+    error_message = "tags must be at most 50 tags; got: ${length(var.tags)}."
+  }
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : can(regex(local.tag_key_length, key)) && can(regex(local.tag_value_length, value))])
+    error_message = "tags must have keys of 1 to 128 and values of at most 256 characters; got: ${jsonencode(var.tags)}."
+  }
+
+  # IAM's rule, the strictest of the services'.
+  validation {
+    condition     = alltrue([for text in concat(keys(var.tags), values(var.tags)) : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$", text))])
+    error_message = "tags must be made of letters, digits, spaces and _ . : / = + - @; got: ${jsonencode(var.tags)}."
+  }
+
+  validation {
+    condition     = !anytrue([for key in keys(var.tags) : startswith(lower(key), "aws:")])
+    error_message = "tags must not have keys that begin with aws:, which AWS keeps for itself; got: ${jsonencode(var.tags)}."
+  }
+}
+
+# How long, and how much is told
+
+variable "log_retention_in_days" {
+  description = "Time that the runs' logs are kept, in days; 0 keeps them for ever."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = contains(local.log_retentions, var.log_retention_in_days)
+    error_message = "log_retention_in_days must be one of ${join(", ", local.log_retentions)}; got: ${var.log_retention_in_days}."
+  }
+}
+
+variable "log_level" {
+  description = "Least level of what the function logs, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`; above `INFO` the run reports are not logged."
+  type        = string
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR", "FATAL"], var.log_level)
+    error_message = "log_level must be DEBUG, INFO, WARN, ERROR or FATAL; got: ${var.log_level}."
+  }
+}
+
+# The rules' vocabulary
+
+locals {
+  region_pattern = "^[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}$"
+
+  # Not length(), which counts what a reader sees as one character: EC2 counts code points.
+  tag_key_length   = "(?s)^.{1,128}$"
+  tag_value_length = "(?s)^.{0,256}$"
+
+  # The periods that CloudWatch Logs takes.
+  log_retentions = [0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
+
+  cron_form       = "^cron\\([^ ()]+( [^ ()]+)*\\)$"
+  rate_form       = "^rate\\([^ ()]+( [^ ()]+)*\\)$"
+  six_cron_fields = "^cron\\(([^ ()]+) ([^ ()]+) ([^ ()]+) ([^ ()]+) ([^ ()]+) ([^ ()]+)\\)$"
+
+  # The table of https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html: of each field one
+  # value, the increment that may follow it, and what stands alone in it.
+  cron_fields = [for field in [
+    {
+      name  = "minutes"
+      rule  = "0-59 with , - * /"
+      value = "[0-5]?[0-9]"
+      step  = "(/([1-9]|[1-5][0-9]))?"
+      alone = ""
+    },
+    {
+      name  = "hours"
+      rule  = "0-23 with , - * /"
+      value = "[01]?[0-9]|2[0-3]"
+      step  = "(/([1-9]|1[0-9]|2[0-3]))?"
+      alone = ""
+    },
+    {
+      name  = "day-of-month"
+      rule  = "1-31 with , - * / or else ?, L or a day followed by W"
+      value = local.day
+      step  = "(/(${local.day}))?"
+      alone = "|[?]|L|(${local.day})W"
+    },
+    {
+      name  = "month"
+      rule  = "1-12 or JAN-DEC with , - * /"
+      value = "0?[1-9]|1[0-2]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
+      step  = "(/([1-9]|1[0-2]))?"
+      alone = ""
+    },
+    {
+      name  = "day-of-week"
+      rule  = "1-7 or SUN-SAT with , - * or else ?, L or a day followed by L or by #1 to #5"
+      value = local.weekday
+      step  = ""
+      alone = "|[?]|L|(${local.weekday})(L|#[1-5])"
+    },
+    {
+      name  = "year"
+      rule  = "1970-2199 with , - * /"
+      value = "19[7-9][0-9]|2[01][0-9][0-9]"
+      step  = "(/[1-9][0-9]{0,2})?"
+      alone = ""
+    },
+    ] : {
+    name    = field.name
+    rule    = field.rule
+    pattern = format("^(%[1]s(,%[1]s)*%[2]s)$", "([*]|(${field.value})(-(${field.value}))?)${field.step}", field.alone)
+  }]
+  day     = "0?[1-9]|[12][0-9]|3[01]"
+  weekday = "[1-7]|SUN|MON|TUE|WED|THU|FRI|SAT"
+}
