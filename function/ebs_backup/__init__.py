@@ -1,0 +1,1 @@
+"""Backs up every in-use EBS volume of an account: observe, plan, apply, report."""

@@ -1,0 +1,190 @@
+"""EC2: the only place that calls AWS for the core job. Reads a region, carries out one action, names the errors.
+
+The client never retries by itself. None of the creating calls takes a client token, so that a request sent again
+after a lost answer could make a second snapshot: whoever sends it again must look first, and only the engine can.
+"""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .errors import Ec2Error, Kind, kind_of
+from .model import Attachment, Create, Snapshot, Volume
+from .pacing import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+
+CONNECTIONS_PER_REGION = 4
+# The longest a creating call may stay without an answer, in seconds: connecting, then reading.
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20
+
+# EC2 returns at most 1,000 volumes or snapshots a page and takes at most 200 values a filter:
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
+PAGE_SIZE = 1000
+MAX_FILTER_VALUES = 200
+READ_ATTEMPTS = 5
+
+_session_lock = threading.Lock()
+
+
+class Region:
+    """One region of EC2, counting the calls it makes and those that EC2 throttled."""
+
+    def __init__(self, name: str, client: "EC2Client", clock: Clock) -> None:
+        self.name = name
+        self.calls: Counter[str] = Counter()
+        self.throttled: Counter[str] = Counter()
+        self._client = client
+        self._clock = clock
+
+    def enabled_regions(self) -> tuple[str, ...]:
+        """Return the names of the regions that the account has enabled; EC2 leaves out the others by default."""
+        answer = self._read("describe_regions")
+        return tuple(sorted(region["RegionName"] for region in answer["Regions"]))
+
+    def volumes(self) -> tuple[Volume, ...]:
+        """Return the volumes in use: attached, be the instance running or stopped."""
+        pages = self._pages("describe_volumes", Filters=_filters({"status": ["in-use"]}))
+        # A volume that changes place between two pages is returned twice.
+        return tuple({v["VolumeId"]: _volume(v) for page in pages for v in page["Volumes"]}.values())
+
+    def snapshots(self, filters: Mapping[str, Sequence[str]]) -> tuple[Snapshot, ...]:
+        """Return the account's own snapshots that pass all filters (at most 200 values each)."""
+        pages = self._pages("describe_snapshots", OwnerIds=["self"], Filters=_filters(filters))
+        return tuple({s["SnapshotId"]: _snapshot(s) for page in pages for s in page["Snapshots"]}.values())
+
+    def root_devices(self, instance_ids: Sequence[str]) -> dict[str, str]:
+        """Return instance id -> name of its root device, for those that exist and have one."""
+        found = {}
+        for start in range(0, len(instance_ids), MAX_FILTER_VALUES):
+            chunk = instance_ids[start : start + MAX_FILTER_VALUES]
+            for page in self._pages("describe_instances", Filters=_filters({"instance-id": chunk})):
+                instances = [i for reservation in page["Reservations"] for i in reservation["Instances"]]
+                found.update({i["InstanceId"]: i["RootDeviceName"] for i in instances if i.get("RootDeviceName")})
+        return found
+
+    def create(self, create: Create, tags: Mapping[str, str], description: str) -> tuple[Snapshot, ...]:
+        """Start the snapshots of a create: one, or a crash-consistent set of which EC2 makes all or none."""
+        common = {
+            "Description": description,
+            "TagSpecifications": [{"ResourceType": "snapshot", "Tags": _tag_list(tags)}],
+        }
+        if create.instance_id is None:
+            return (_snapshot(self._call("create_snapshot", VolumeId=create.volumes[0].id, **common)),)
+        instance: dict[str, Any] = {
+            "InstanceId": create.instance_id,
+            "ExcludeBootVolume": create.exclude_boot_volume,
+        }
+        if create.exclude_data_volume_ids:
+            instance["ExcludeDataVolumeIds"] = list(create.exclude_data_volume_ids)
+        answer = self._call("create_snapshots", InstanceSpecification=instance, **common)
+        return tuple(_snapshot(snapshot) for snapshot in answer["Snapshots"])
+
+    def tag(self, snapshot_id: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a snapshot, replacing the values of those it has."""
+        self._call("create_tags", Resources=[snapshot_id], Tags=_tag_list(tags))
+
+    def _pages(self, method: str, **parameters: Any) -> Iterator[Any]:
+        while True:
+            page = self._read(method, MaxResults=PAGE_SIZE, **parameters)
+            yield page
+            if not page.get("NextToken"):
+                return
+            parameters["NextToken"] = page["NextToken"]
+
+    def _read(self, method: str, **parameters: Any) -> Any:
+        """Make a call that changes nothing, again if it was throttled or its answer lost."""
+        for attempt in range(1, READ_ATTEMPTS):
+            try:
+                return self._call(method, **parameters)
+            except Ec2Error as error:
+                if error.kind not in (Kind.THROTTLED, Kind.AMBIGUOUS):
+                    raise
+                self._clock.sleep(random.uniform(0.5, 1) * 2 ** (attempt - 1))  # noqa: S311 - jitter, no secret
+        return self._call(method, **parameters)
+
+    def _call(self, method: str, **parameters: Any) -> Any:
+        operation = self._client.meta.method_to_api_mapping[method]
+        self.calls[operation] += 1
+        try:
+            return getattr(self._client, method)(**parameters)
+        except (ClientError, BotoCoreError) as failure:
+            error = _error(operation, failure)
+            self.throttled[operation] += error.kind is Kind.THROTTLED
+            raise error from failure
+
+
+def connect(name: str, clock: Clock) -> Region:
+    """Return a region by its name; its client is made once per process, since making one costs CPU time."""
+    with _session_lock:
+        return Region(name, _client(name), clock)
+
+
+@cache
+def _client(region: str) -> "EC2Client":
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 1},
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=CONNECTIONS_PER_REGION,
+    )
+    return _session().client("ec2", region_name=region, config=config)
+
+
+@cache
+def _session() -> boto3.Session:
+    return boto3.Session()
+
+
+def _error(operation: str, failure: ClientError | BotoCoreError) -> Ec2Error:
+    """Name a failure; without an answer from EC2 nobody knows whether the work was done."""
+    if isinstance(failure, ClientError):
+        error = failure.response["Error"]
+        status = failure.response["ResponseMetadata"]["HTTPStatusCode"]
+        return Ec2Error(operation, error["Code"], error["Message"], kind_of(error["Code"], status))
+    return Ec2Error(operation, type(failure).__name__, str(failure), Kind.AMBIGUOUS)
+
+
+def _filters(filters: Mapping[str, Sequence[str]]) -> list[Any]:
+    return [{"Name": name, "Values": list(values)} for name, values in filters.items()]
+
+
+def _tag_list(tags: Mapping[str, str]) -> list[Any]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _tags(raw: Any) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in raw.get("Tags", ())}
+
+
+def _volume(raw: Any) -> Volume:
+    attachments = [Attachment(a.get("InstanceId"), a.get("Device")) for a in raw.get("Attachments", ())]
+    return Volume(
+        id=raw["VolumeId"],
+        availability_zone=raw["AvailabilityZone"],
+        type=raw["VolumeType"],
+        size_gib=raw["Size"],
+        iops=raw.get("Iops"),
+        throughput_mibps=raw.get("Throughput"),
+        attachments=tuple(sorted(attachments, key=lambda a: a.instance_id or "")),
+        tags=_tags(raw),
+    )
+
+
+def _snapshot(raw: Any) -> Snapshot:
+    return Snapshot(
+        id=raw["SnapshotId"],
+        volume_id=raw["VolumeId"],
+        started_at=raw["StartTime"],
+        state=raw["State"],
+        size_gib=raw["VolumeSize"],
+        tags=_tags(raw),
+    )

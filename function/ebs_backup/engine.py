@@ -1,0 +1,226 @@
+"""The engine: carries a plan out in one region, each action once, until all is done or time is up.
+
+What EC2 throttles or asks to wait for goes back into the queue; what fails for good becomes an outcome and stops
+nothing else.
+
+Exactly once, with no client token to lean on: a snapshot is created only if a look at EC2 at most `LOOK_AGE` seconds
+ago showed none of this run. Whatever another invocation of the same run had started by then was seen; whatever it
+started since, EC2 protects: it refuses a second snapshot of a volume within 15 seconds. After that refusal, and after
+an answer that was lost on its way, the next attempt looks again.
+"""
+
+import logging
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+
+from .ec2 import CONNECTIONS_PER_REGION, MAX_FILTER_VALUES, Region
+from .errors import WAITS, Ec2Error, Kind
+from .model import Create, Outcome, Plan, Problem, Snapshot, Status, Tag, Volume
+from .pacing import Clock
+from .plan import completion, one_by_one, snapshots_of_run
+from .policy import Policy
+from .tags import creation_tags, label, policy_tag, run_tag
+from .workqueue import BUCKETS, Task, WorkQueue
+
+log = logging.getLogger(__name__)
+
+CREATING = ("CreateSnapshots", "CreateSnapshot")
+
+# Seconds; EC2's 15 less what describe calls, which are eventually consistent, may lag behind.
+LOOK_AGE = 10.0
+# How many creating calls one look covers: what a bucket gives out while the look is fresh.
+LOOK_AHEAD = 50
+# Seconds from a lost answer until a look that shows no snapshot proves that there is none, and between such looks.
+SETTLED = 15.0
+FIRST_LOOK = 1.0
+LOOK_AGAIN = 4.0
+# Seconds until a snapshot that was just created can be expected to be known to CreateTags.
+VISIBLE = 2.0
+MAX_ATTEMPTS = 5
+
+_EVENTS = {
+    Status.CREATED: (logging.INFO, "snapshot_create_started"),
+    Status.ALREADY_THERE: (logging.INFO, "snapshot_found"),
+    Status.TAGGED: (logging.DEBUG, "snapshot_tagged"),
+    Status.SKIPPED: (logging.INFO, "volume_skipped"),
+    Status.SET_REFUSED: (logging.WARNING, "set_refused"),
+    Status.FAILED: (logging.ERROR, "action_failed"),
+    Status.UNFINISHED: (logging.WARNING, "action_unfinished"),
+}
+
+
+class Engine:
+    """Carries out one plan; the deadline is in the clock's seconds, and nothing starts after it."""
+
+    def __init__(self, region: Region, policy: Policy, run_id: str, clock: Clock, deadline: float) -> None:
+        self._region = region
+        self._policy = policy
+        self._run_id = run_id
+        self._clock = clock
+        self._queue = WorkQueue(clock, deadline)
+        self._outcomes: list[Outcome] = []
+        self._volumes: dict[str, Volume] = {}
+        self._looked_at: dict[str, float] = {}
+        self._found: dict[str, str] = {}
+
+    def carry_out(self, plan: Plan, observed_at: float, workers: int = CONNECTIONS_PER_REGION) -> tuple[Outcome, ...]:
+        """Do all of a plan that time allows and return what came of it; a failed action is an outcome, no exception."""
+        creates = [action for action in plan.actions if isinstance(action, Create)]
+        self._volumes = {volume.id: volume for create in creates for volume in create.volumes}
+        self._looked_at = dict.fromkeys(self._volumes, observed_at)
+        self._queue.put(plan.actions)
+        with ThreadPoolExecutor(workers, thread_name_prefix=self._region.name) as pool:
+            for worker in [pool.submit(self._work) for _ in plan.actions[:workers]]:
+                worker.result()
+        for task in self._queue.drain(*BUCKETS):
+            self._finish(task, Status.UNFINISHED, "out of time", task.problem)
+        return tuple(self._outcomes)
+
+    def _work(self) -> None:
+        while task := self._queue.next():
+            try:
+                self._attempt(task)
+            except Ec2Error as error:
+                self._recover(task, error)
+            except Exception as error:
+                log.exception("action_failed_unexpectedly")
+                problem = Problem(task.action.operation, type(error).__name__, str(error))
+                self._finish(task, Status.FAILED, problem=problem)
+            finally:
+                self._queue.done()
+
+    def _attempt(self, task: Task) -> None:
+        if isinstance(task.action, Tag):
+            self._region.tag(task.action.snapshot_id, task.action.tags)
+            self._queue.accepted(task.action.operation)
+            self._finish(task, Status.TAGGED)
+        else:
+            self._attempt_create(task, task.action)
+
+    def _attempt_create(self, task: Task, create: Create) -> None:
+        """Create what is still missing, unless it may yet turn up."""
+        missing = self._without_snapshot(create)
+        unsettled = task.lost_at is not None and self._clock.now() < task.lost_at + SETTLED
+        if len(missing) < len(create.volumes):
+            self._queue.accepted(create.operation, token_spent=False)
+            there = [volume for volume in create.volumes if volume not in missing]
+            self._record(*(Outcome(Status.ALREADY_THERE, v.id, create.operation, self._found[v.id]) for v in there))
+            self._queue.put(one_by_one(missing, "one by one: another run had begun with the set"))
+        elif unsettled:
+            self._queue.again(task, LOOK_AGAIN, token_spent=False)
+            self._forget(create)
+        else:
+            self._create(create)
+
+    def _create(self, create: Create) -> None:
+        tags = creation_tags(self._policy, create, self._region.name, self._run_id)
+        snapshots = self._region.create(create, tags, label(create, self._run_id))
+        self._queue.accepted(create.operation)
+        why = create.reason if create.apart else ""
+        self._record(*(Outcome(Status.CREATED, s.volume_id, create.operation, s.id, why) for s in snapshots))
+        if create.instance_id is not None:
+            self._complete_set(create, snapshots, tags)
+
+    def _complete_set(self, create: Create, snapshots: Collection[Snapshot], tags: dict[str, str]) -> None:
+        """Queue the tags of a set's snapshots, and whatever volume has left the instance since it was planned."""
+        made = {snapshot.volume_id for snapshot in snapshots}
+        for s in snapshots:
+            known = Snapshot(s.id, s.volume_id, s.started_at, s.state, s.size_gib, tags)
+            self._queue.put([completion(self._policy, known, self._volumes.get(s.volume_id))])
+        left = [volume for volume in create.volumes if volume.id not in made]
+        self._queue.put(one_by_one(left, f"one by one: no longer attached to {create.instance_id}"))
+
+    # --- looking before creating ---
+
+    def _without_snapshot(self, create: Create) -> list[Volume]:
+        """Return the volumes of a create that have no snapshot of this run, by a look that is fresh."""
+        stale = self._clock.now() - LOOK_AGE
+        if any(self._looked_at[volume.id] <= stale for volume in create.volumes):
+            ahead = [a for a in self._queue.coming(create.operation, LOOK_AHEAD) if isinstance(a, Create)]
+            ids = dict.fromkeys(v.id for each in (create, *ahead) for v in each.volumes)
+            self._look(list(ids)[:MAX_FILTER_VALUES])
+        return [volume for volume in create.volumes if volume.id not in self._found]
+
+    def _look(self, volume_ids: list[str]) -> None:
+        now = self._clock.now()
+        (owner_key, owner), (run_key, run) = policy_tag(self._policy), run_tag(self._policy, self._run_id)
+        filters = {f"tag:{owner_key}": [owner], f"tag:{run_key}": [run], "volume-id": volume_ids}
+        snapshots = self._region.snapshots(filters)
+        self._found.update(snapshots_of_run(snapshots, self._policy, self._run_id))
+        self._looked_at.update(dict.fromkeys(volume_ids, now))
+
+    def _forget(self, create: Create) -> None:
+        self._looked_at.update(dict.fromkeys((volume.id for volume in create.volumes), float("-inf")))
+
+    # --- what to do about errors ---
+
+    def _recover(self, task: Task, error: Ec2Error) -> None:
+        """Try again where that can help, as EC2 asks; else let the action go."""
+        task.problem = error.problem
+        sent = error.problem.operation == task.action.operation  # else it was the look before it that failed
+        if sent and error.kind is Kind.THROTTLED:
+            self._queue.throttled(task)
+            return
+        if sent and isinstance(task.action, Create):
+            self._forget(task.action)
+            task.lost_at = self._clock.now() if error.kind is Kind.AMBIGUOUS else task.lost_at
+        delay = self._delay(task.action, error)
+        if delay is None or task.attempt == MAX_ATTEMPTS:
+            self._give_up(task, task.action, error)
+        else:
+            # Snapshots pending elsewhere end in their own time: that is no fault of this volume.
+            task.attempt += error.code != "PendingSnapshotLimitExceeded"
+            self._queue.again(task, delay, token_spent=sent)
+
+    def _delay(self, action: Create | Tag, error: Ec2Error) -> float | None:
+        """Return the seconds after which the same action may succeed, or None if it never will."""
+        if error.kind in (Kind.AMBIGUOUS, Kind.THROTTLED):
+            return FIRST_LOOK
+        if isinstance(action, Tag) and error.kind is Kind.GONE:
+            return VISIBLE
+        if error.kind is Kind.WAIT and error.code != "PendingSnapshotLimitExceeded" and _is_set(action):
+            return None  # one volume of the set has to wait: the others need not
+        return WAITS.get(error.code)
+
+    def _give_up(self, task: Task, action: Create | Tag, error: Ec2Error) -> None:
+        if error.kind is Kind.REGION_FULL:
+            for other in (task, *self._queue.drain(*CREATING)):
+                self._finish(other, Status.FAILED, problem=error.problem)
+        elif isinstance(action, Create) and action.instance_id and error.problem.operation == action.operation:
+            self._finish(task, Status.SET_REFUSED, problem=error.problem)
+            reason = f"one by one: EC2 refused the set of {action.instance_id}: {error.code}"
+            self._queue.put(one_by_one(action.volumes, reason))
+        elif error.kind is Kind.GONE:
+            self._finish(task, Status.SKIPPED, "deleted during the run", error.problem)
+        else:
+            self._finish(task, Status.FAILED, problem=error.problem)
+
+    # --- outcomes ---
+
+    def _finish(self, task: Task, status: Status, reason: str = "", problem: Problem | None = None) -> None:
+        action = task.action
+        if isinstance(action, Tag):
+            self._record(Outcome(status, action.volume_id, action.operation, action.snapshot_id, reason, problem))
+        else:
+            self._record(*(Outcome(status, v.id, action.operation, None, reason, problem) for v in action.volumes))
+
+    def _record(self, *outcomes: Outcome) -> None:
+        for outcome in outcomes:
+            self._outcomes.append(outcome)
+            level, event = _EVENTS[outcome.status]
+            log.log(level, event, extra=_log_fields(self._region.name, outcome))
+
+
+def _is_set(action: Create | Tag) -> bool:
+    return isinstance(action, Create) and action.instance_id is not None
+
+
+def _log_fields(region: str, outcome: Outcome) -> dict[str, str]:
+    fields = {"region": region, "volume_id": outcome.volume_id, "operation": outcome.operation}
+    if outcome.snapshot_id:
+        fields["snapshot_id"] = outcome.snapshot_id
+    if outcome.reason:
+        fields["reason"] = outcome.reason
+    if outcome.problem:
+        fields |= {"error_code": outcome.problem.code, "error_message": outcome.problem.message}
+    return fields

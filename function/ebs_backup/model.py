@@ -1,0 +1,147 @@
+"""The words of the job as values: what a region holds, what is to be done, what came of it.
+
+Knows nothing of AWS calls, of the clock or of the environment.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Where a volume is attached; both are None for attachments that an AWS service manages."""
+
+    instance_id: str | None
+    device: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """An EBS volume in use, with what a restore needs once it is gone."""
+
+    id: str
+    availability_zone: str
+    type: str
+    size_gib: int
+    iops: int | None = None
+    throughput_mibps: int | None = None
+    attachments: tuple[Attachment, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def instance_ids(self) -> tuple[str, ...]:
+        """The instances it is attached to: several for a multi-attach volume, none for a managed one."""
+        return tuple(a.instance_id for a in self.attachments if a.instance_id)
+
+    @property
+    def sole_instance_id(self) -> str | None:
+        """The one instance it is attached to, or None if there is not exactly one attachment."""
+        return self.attachments[0].instance_id if len(self.attachments) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot that this deployment made."""
+
+    id: str
+    volume_id: str
+    started_at: datetime
+    state: str
+    size_gib: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What one region holds, as far as a plan depends on it."""
+
+    region: str
+    volumes: tuple[Volume, ...]
+    snapshots: tuple[Snapshot, ...]
+    root_devices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Snapshot one volume, or, with an instance, several of its volumes as one crash-consistent set."""
+
+    volumes: tuple[Volume, ...]
+    reason: str
+    apart: bool = False  # a single volume of an instance whose volumes should have made a set
+    instance_id: str | None = None
+    exclude_boot_volume: bool = False
+    exclude_data_volume_ids: tuple[str, ...] = ()
+
+    @property
+    def operation(self) -> str:
+        """The EC2 operation that carries it out."""
+        return "CreateSnapshots" if self.instance_id else "CreateSnapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """Give a snapshot the tags that could not be part of its creation."""
+
+    snapshot_id: str
+    volume_id: str
+    tags: Mapping[str, str]
+    reason: str
+
+    operation = "CreateTags"
+
+
+Action = Create | Tag
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A volume that is left alone, and why."""
+
+    volume_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run will do in one region; empty when the world is already as it should be."""
+
+    region: str
+    selected: int
+    actions: tuple[Action, ...] = ()
+    already_there: Mapping[str, str] = field(default_factory=dict)
+    skipped: tuple[Skip, ...] = ()
+
+
+class Status(StrEnum):
+    """How an action ended for a volume."""
+
+    CREATED = "created"
+    ALREADY_THERE = "already_there"
+    TAGGED = "tagged"
+    SKIPPED = "skipped"
+    SET_REFUSED = "set_refused"  # EC2 would not make the set; the volume is tried by itself
+    FAILED = "failed"
+    UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as a person needs it: which operation, which code, which words."""
+
+    operation: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one action for one volume."""
+
+    status: Status
+    volume_id: str
+    operation: str
+    snapshot_id: str | None = None
+    reason: str = ""
+    problem: Problem | None = None

@@ -1,0 +1,136 @@
+"""The plan: what one run does in one region, as a value.
+
+A pure function of the observed world, the policy and the run. What is already there needs nothing, so that a retry,
+a duplicate event and a run resumed after a crash are the same case: plan again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .model import Create, Plan, Snapshot, Tag, Volume, World
+from .policy import Policy
+from .selection import select
+from .tags import PENDING, completing_tags, policy_tag, run_tag, tag_key
+
+# CreateSnapshots refuses a longer list, and a list that names the root volume:
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceSpecification.html
+MAX_EXCLUDED_DATA_VOLUMES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSet:
+    """The volumes of one instance that are to be snapshotted together, and its others, which are not."""
+
+    instance_id: str
+    volumes: tuple[Volume, ...]
+    others: tuple[Volume, ...]
+
+
+def plan(world: World, policy: Policy, run_id: str) -> Plan:
+    """Return what is still to be done in the world's region for this run."""
+    selection = select(policy, world.volumes)
+    done = snapshots_of_run(world.snapshots, policy, run_id)
+    return Plan(
+        region=world.region,
+        selected=len(selection.selected),
+        actions=(*_creates(world, policy, run_id), *_completions(world, policy)),
+        already_there={v.id: done[v.id] for v in selection.selected if v.id in done},
+        skipped=selection.skipped,
+    )
+
+
+def instance_sets(world: World, policy: Policy, run_id: str) -> tuple[InstanceSet, ...]:
+    """Return the sets of this run, largest first: instances with more than one volume still to snapshot.
+
+    A multi-attach volume belongs to no set, or it would be snapshotted once for each of its instances.
+    """
+    if not policy.multi_volume_snapshots:
+        return ()
+    todo = {volume.id for volume in _todo(world, policy, run_id)}
+    attached: dict[str, list[Volume]] = defaultdict(list)
+    for volume in world.volumes:
+        for instance_id in volume.instance_ids:
+            attached[instance_id].append(volume)
+    sets = [_instance_set(instance_id, volumes, todo) for instance_id, volumes in attached.items()]
+    return tuple(sorted((s for s in sets if len(s.volumes) > 1), key=lambda s: (-len(s.volumes), s.instance_id)))
+
+
+def snapshots_of_run(snapshots: Iterable[Snapshot], policy: Policy, run_id: str) -> Mapping[str, str]:
+    """Return volume id -> snapshot id of this run's snapshots; one that ended in `error` is none."""
+    owner, run = policy_tag(policy), run_tag(policy, run_id)
+    return {
+        s.volume_id: s.id
+        for s in sorted(snapshots, key=lambda s: s.id, reverse=True)
+        if s.state != "error" and {owner, run} <= s.tags.items()
+    }
+
+
+def completion(policy: Policy, snapshot: Snapshot, volume: Volume | None) -> Tag:
+    """Return the action that gives a set's snapshot the tags of its own volume."""
+    reason = "a set is created with common tags only"
+    return Tag(snapshot.id, snapshot.volume_id, completing_tags(policy, snapshot, volume), reason)
+
+
+def one_by_one(volumes: Iterable[Volume], reason: str) -> tuple[Create, ...]:
+    """Return a create for each volume by itself, where they should have made a set."""
+    return tuple(Create((volume,), reason, apart=True) for volume in volumes)
+
+
+def _todo(world: World, policy: Policy, run_id: str) -> tuple[Volume, ...]:
+    done = snapshots_of_run(world.snapshots, policy, run_id)
+    return tuple(volume for volume in select(policy, world.volumes).selected if volume.id not in done)
+
+
+def _instance_set(instance_id: str, volumes: list[Volume], todo: set[str]) -> InstanceSet:
+    together = [v for v in volumes if v.id in todo and v.sole_instance_id == instance_id]
+    others = [v for v in volumes if v not in together]
+    return InstanceSet(instance_id, tuple(sorted(together, key=lambda v: v.id)), tuple(others))
+
+
+def _creates(world: World, policy: Policy, run_id: str) -> tuple[Create, ...]:
+    creates: list[Create] = []
+    for each in instance_sets(world, policy, run_id):
+        obstacle = _obstacle(each, world.root_devices)
+        creates += one_by_one(each.volumes, obstacle) if obstacle else [_create_set(each, world.root_devices)]
+    planned = {volume.id for create in creates for volume in create.volumes}
+    alone = [volume for volume in _todo(world, policy, run_id) if volume.id not in planned]
+    return (*creates, *(Create((volume,), "no snapshot of this run yet") for volume in alone))
+
+
+def _obstacle(each: InstanceSet, root_devices: Mapping[str, str]) -> str | None:
+    """Return why the volumes of a set must go one by one, if they must."""
+    if each.others and each.instance_id not in root_devices:
+        return f"one by one: the root device of {each.instance_id} is unknown"
+    _, data = _excluded(each, root_devices)
+    if len(data) > MAX_EXCLUDED_DATA_VOLUMES:
+        return f"one by one: {each.instance_id} has {len(data)} other volumes, more than a set can exclude"
+    return None
+
+
+def _create_set(each: InstanceSet, root_devices: Mapping[str, str]) -> Create:
+    boot, data = _excluded(each, root_devices)
+    return Create(
+        volumes=each.volumes,
+        reason=f"{len(each.volumes)} volumes of {each.instance_id}, crash-consistent",
+        instance_id=each.instance_id,
+        exclude_boot_volume=boot,
+        exclude_data_volume_ids=data,
+    )
+
+
+def _excluded(each: InstanceSet, root_devices: Mapping[str, str]) -> tuple[bool, tuple[str, ...]]:
+    """Return whether a set leaves out the boot volume, and which data volumes."""
+    root = (each.instance_id, root_devices.get(each.instance_id))
+    boot = {v.id for v in each.others if root in [(a.instance_id, a.device) for a in v.attachments]}
+    return bool(boot), tuple(sorted(v.id for v in each.others if v.id not in boot))
+
+
+def _completions(world: World, policy: Policy) -> tuple[Tag, ...]:
+    volumes = {volume.id: volume for volume in world.volumes}
+    unfinished = (tag_key(policy, "VolumeId"), PENDING)
+    return tuple(
+        completion(policy, snapshot, volumes.get(snapshot.volume_id))
+        for snapshot in sorted(world.snapshots, key=lambda s: s.id)
+        if {policy_tag(policy), unfinished} <= snapshot.tags.items() and snapshot.state != "error"
+    )

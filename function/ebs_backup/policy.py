@@ -1,0 +1,68 @@
+"""The policy: what one deployment of the module is to back up, as Terraform hands it over.
+
+Parsing is strict, since a misspelt key or a wrong type would otherwise quietly leave volumes without a backup.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+
+class PolicyError(ValueError):
+    """The policy is not one: says which key, which rule and which value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What one deployment backs up, and how; the fields are the module's variables."""
+
+    name: str
+    tag_prefix: str = "ebs-backup:"
+    regions: tuple[str, ...] = ()
+    exclude_regions: tuple[str, ...] = ()
+    expected_denied_regions: tuple[str, ...] = ()
+    include_tags: Mapping[str, str] = field(default_factory=dict)
+    exclude_tags: Mapping[str, str] = field(default_factory=dict)
+    multi_volume_snapshots: bool = True
+    copy_volume_tags: bool = True
+    snapshot_tags: Mapping[str, str] = field(default_factory=dict)
+    dry_run: bool = False
+
+
+def parse_policy(text: str) -> Policy:
+    """Read a policy from JSON; raise PolicyError for anything that is not exactly one."""
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise PolicyError(f"the policy must be JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise PolicyError(f"the policy must be a JSON object; got: {text[:80]}")
+    known = {f.name: f for f in fields(Policy)}
+    if unknown := sorted(given.keys() - known.keys()):
+        raise PolicyError(f"policy keys must be among {', '.join(known)}; got: {', '.join(unknown)}")
+    required = [name for name, f in known.items() if f.default is f.default_factory is MISSING]
+    if missing := [name for name in required if not given.get(name)]:
+        raise PolicyError(f"the policy must have a value for: {', '.join(missing)}")
+    return Policy(**{key: _checked(key, str(known[key].type), value) for key, value in given.items()})
+
+
+def _checked(key: str, type_: str, value: Any) -> Any:
+    """Return the value as the field's type wants it."""
+    if "tuple" in type_:
+        return strings(f"policy key {key}", value)
+    if "Mapping" in type_:
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise PolicyError(f"policy key {key} must be an object of strings; got: {value!r}")
+        return value
+    expected = bool if "bool" in type_ else str
+    if not isinstance(value, expected):
+        raise PolicyError(f"policy key {key} must be a {expected.__name__}; got: {value!r}")
+    return value
+
+
+def strings(what: str, value: Any) -> tuple[str, ...]:
+    """Return a JSON list of strings as a tuple; raise PolicyError for anything else."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise PolicyError(f"{what} must be a list of strings; got: {value!r}")
+    return tuple(value)

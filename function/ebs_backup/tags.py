@@ -1,0 +1,111 @@
+"""The tags of a snapshot: whose it is, of which run, and what a restore needs once volume and instance are gone.
+
+Precedence: ours, then the policy's `snapshot_tags`, then the volume's own. Ownership, run and region are part of
+the creating call and nothing ever changes them afterwards; the role's IAM conditions say the same.
+"""
+
+from collections.abc import Mapping
+
+from .model import Attachment, Create, Snapshot, Volume
+from .policy import Policy
+
+# EC2 takes at most 50 tags per resource and values of at most 256 characters (a description: 255):
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
+MAX_TAGS = 50
+MAX_LABEL = 255
+
+# The value of the VolumeId tag of a snapshot whose own tags are still to come.
+PENDING = "pending"
+
+
+def tag_key(policy: Policy, word: str) -> str:
+    """Return the key under which a snapshot carries one of our words, such as `VolumeId`."""
+    return f"{policy.tag_prefix}{word}"
+
+
+def policy_tag(policy: Policy) -> tuple[str, str]:
+    """Return the key and value that mark a snapshot as this deployment's own."""
+    return tag_key(policy, "Policy"), policy.name
+
+
+def run_tag(policy: Policy, run_id: str) -> tuple[str, str]:
+    """Return the key and value that mark a snapshot as one of a run."""
+    return tag_key(policy, "RunId"), run_id
+
+
+def creation_tags(policy: Policy, create: Create, region: str, run_id: str) -> dict[str, str]:
+    """Return the tags of the creating call: all of them for one volume, the common ones for a set.
+
+    CreateSnapshots gives every snapshot of a set the same tags, so that each volume's own follow in CreateTags;
+    until then `PENDING` stands where its id will be.
+    """
+    marks = dict([policy_tag(policy), run_tag(policy, run_id), (tag_key(policy, "Region"), region)])
+    if create.instance_id is None:
+        volume = create.volumes[0]
+        return _completed(_own_tags(policy, volume, run_id) | marks, policy, volume.tags)
+    common = {"Name": label(create, run_id)} | _prefixed(policy, VolumeId=PENDING, InstanceId=create.instance_id)
+    return _completed(common | marks, policy, {})
+
+
+def completing_tags(policy: Policy, snapshot: Snapshot, volume: Volume | None) -> dict[str, str]:
+    """Return the tags that a set's snapshot still lacks; only a few when its volume is no longer in use."""
+    run_id = snapshot.tags.get(tag_key(policy, "RunId"), "")
+    if volume is None:
+        name = _clipped(snapshot.volume_id, run_id)
+        return {"Name": name} | _prefixed(policy, VolumeId=snapshot.volume_id, Size=snapshot.size_gib)
+    wanted = _completed({**snapshot.tags, **_own_tags(policy, volume, run_id)}, policy, volume.tags)
+    return {key: value for key, value in wanted.items() if snapshot.tags.get(key) != value}
+
+
+def label(create: Create, run_id: str) -> str:
+    """Return the words that describe what a create makes: the Name tag's and the description's."""
+    if create.instance_id is not None:
+        return _clipped(f"volumes of {create.instance_id}", run_id)
+    return _volume_label(create.volumes[0], run_id)
+
+
+def _volume_label(volume: Volume, run_id: str) -> str:
+    at = _attachment(volume)
+    place = f" {at.device} of {at.instance_id}" if at.instance_id else ""
+    name = f"{volume.tags['Name']} " if volume.tags.get("Name") else ""
+    return _clipped(f"{name}{volume.id}{place}", run_id)
+
+
+def _attachment(volume: Volume) -> Attachment:
+    """Return a volume's attachment; the first by instance id, when there are several."""
+    return volume.attachments[0] if volume.attachments else Attachment(None, None)
+
+
+def _clipped(what: str, run_id: str) -> str:
+    end = f" at {run_id}"
+    return what[: MAX_LABEL - len(end)] + end
+
+
+def _own_tags(policy: Policy, volume: Volume, run_id: str) -> dict[str, str]:
+    at = _attachment(volume)
+    return {"Name": _volume_label(volume, run_id)} | _prefixed(
+        policy,
+        VolumeId=volume.id,
+        InstanceId=at.instance_id,
+        Device=at.device,
+        AvailabilityZone=volume.availability_zone,
+        VolumeType=volume.type,
+        Size=volume.size_gib,
+        Iops=volume.iops,
+        Throughput=volume.throughput_mibps,
+    )
+
+
+def _prefixed(policy: Policy, **values: str | int | None) -> dict[str, str]:
+    return {tag_key(policy, key): str(value) for key, value in values.items() if value is not None}
+
+
+def _completed(ours: Mapping[str, str], policy: Policy, volume_tags: Mapping[str, str]) -> dict[str, str]:
+    """Add the policy's tags and, as far as EC2's limit allows, the volume's own."""
+    tags = {**policy.snapshot_tags, **ours}
+    if policy.copy_volume_tags:
+        for key in sorted(volume_tags):
+            reserved = key.lower().startswith("aws:") or key.startswith(policy.tag_prefix) or key in tags
+            if not reserved and len(tags) < MAX_TAGS:
+                tags[key] = volume_tags[key]
+    return tags

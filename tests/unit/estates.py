@@ -1,0 +1,31 @@
+"""Builders of what the simulated EC2 holds."""
+
+from sandbox.ec2 import Attachment, Instance, Simulator, Volume
+from tests.unit.builders import REGION, ZONE
+
+SKIP = {"ebs-backup:Skip": "true"}
+
+
+def add_instance(
+    ec2: Simulator, instance_id: str, *volume_ids: str, region: str = REGION, skipped: tuple[str, ...] = ()
+) -> None:
+    """Add an instance with volumes, the first of them at its root device."""
+    zone = f"{region}a"
+    ec2.regions[region].add(Instance(instance_id, zone, root_device="/dev/xvda"))
+    for volume_id, letter in zip(volume_ids, "abcdefghijklmnopqrstuvwxyz", strict=False):
+        place = Attachment(instance_id, f"/dev/xvd{letter}")
+        tags = SKIP if volume_id in skipped else {"Name": f"{volume_id} of {instance_id}"}
+        ec2.regions[region].add(Volume(volume_id, zone, tags=tags, attachments=(place,)))
+
+
+def add_volumes(ec2: Simulator, count: int, region: str = REGION, prefix: str = "vol-") -> list[str]:
+    """Add instances of one volume each and return the volumes' ids."""
+    ids = [f"{prefix}{n:04}" for n in range(count)]
+    for n, volume_id in enumerate(ids):
+        add_instance(ec2, f"i-{region}-{n:04}", volume_id, region=region)
+    return ids
+
+
+def detached(volume_id: str) -> Volume:
+    """Return a volume that is attached to nothing."""
+    return Volume(volume_id, ZONE)

@@ -1,0 +1,460 @@
+"""The engine against a strict EC2: its limits, its refusals, its lost answers, and being killed at any point."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ebs_backup.ec2 import Region
+from ebs_backup.engine import SETTLED, Engine
+from ebs_backup.errors import Ec2Error
+from ebs_backup.model import Outcome, Status
+from ebs_backup.observe import observe
+from ebs_backup.plan import plan
+from ebs_backup.policy import Policy
+from sandbox.ec2 import Clock, Fault, Request, Simulator, attach
+from tests.unit.builders import REGION, RUN, policy
+from tests.unit.conftest import SimulatedTime
+from tests.unit.estates import add_instance, add_volumes, detached
+
+HOUR = 3600.0
+
+
+class Runs:
+    """Runs of one deployment in one region of a simulated EC2."""
+
+    def __init__(self, ec2: Simulator, region: Region) -> None:
+        self.ec2 = ec2
+        self.region = region
+        self.clock = SimulatedTime(ec2)
+
+    def run(
+        self, by: Policy | None = None, run_id: str = RUN, seconds: float = HOUR, workers: int = 1
+    ) -> tuple[Outcome, ...]:
+        """Observe, plan, apply."""
+        by = by or policy()
+        start = self.clock.now()
+        made = plan(observe(self.region, by, run_id), by, run_id)
+        return Engine(self.region, by, run_id, self.clock, start + seconds).carry_out(made, start, workers)
+
+    def snapshots(self, run_id: str = RUN) -> Counter[str]:
+        """Return volume id -> number of good snapshots of a run that EC2 holds, whoever may see them yet."""
+        now = self.ec2.clock.now()
+        good = (s for s in self.ec2.regions[REGION].snapshots.values() if s.state(now) != "error")
+        return Counter(s.volume_id for s in good if s.tags.get("ebs-backup:RunId") == run_id)
+
+    def tags(self, volume_id: str) -> dict[str, str]:
+        """Return the tags of a volume's only snapshot."""
+        (snapshot,) = self.ec2.regions[REGION].snapshots_of(volume_id)
+        return dict(snapshot.tags)
+
+    def actions(self) -> Counter[str]:
+        """Return how often EC2 was asked for what."""
+        return Counter(call.action for call in self.ec2.calls)
+
+
+@pytest.fixture
+def runs(ec2: Simulator, region: Region) -> Runs:
+    return Runs(ec2, region)
+
+
+def _statuses(outcomes: tuple[Outcome, ...]) -> Counter[Status]:
+    return Counter(outcome.status for outcome in outcomes)
+
+
+# --- the job ---
+
+
+def test_every_volume_gets_one_snapshot_and_the_next_run_another(runs: Runs) -> None:
+    add_volumes(runs.ec2, 3)
+
+    runs.run()
+    runs.ec2.clock.advance(HOUR)
+    runs.run(run_id="2026-11-24T03:00:00Z")
+
+    assert runs.snapshots() == runs.snapshots("2026-11-24T03:00:00Z") == Counter(["vol-0000", "vol-0001", "vol-0002"])
+
+
+def test_a_set_is_one_call_and_each_snapshot_of_it_has_its_own_volumes_tags_in_the_end(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2", "vol-3")
+
+    outcomes = runs.run()
+
+    assert runs.actions()["CreateSnapshots"] == 1
+    assert _statuses(outcomes) == {Status.CREATED: 3, Status.TAGGED: 3}
+    assert runs.tags("vol-2")["ebs-backup:VolumeId"] == "vol-2"
+    assert runs.tags("vol-2")["ebs-backup:Device"] == "/dev/xvdb"
+    assert runs.tags("vol-2")["Name"] == "vol-2 of i-1 vol-2 /dev/xvdb of i-1 at 2026-11-23T03:00:00Z"
+
+
+def test_a_set_leaves_unselected_volumes_alone(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-root", "vol-1", "vol-2", "vol-3", skipped=("vol-root", "vol-3"))
+
+    runs.run()
+
+    assert runs.snapshots() == Counter(["vol-1", "vol-2"])
+
+
+def test_the_same_run_again_changes_nothing(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2")
+    add_volumes(runs.ec2, 2)
+    runs.run()
+    before = runs.actions()
+
+    assert runs.run() == ()
+    assert {a for a in runs.actions() - before if not a.startswith("Describe")} == set()
+
+
+# --- limits ---
+
+
+def test_nothing_is_throttled_when_nobody_else_uses_the_bucket_and_none_of_it_is_left_unused(runs: Runs) -> None:
+    add_volumes(runs.ec2, 400)
+    start = runs.clock.now()
+
+    runs.run()
+
+    assert runs.region.throttled == {}
+    assert len(runs.snapshots()) == 400
+    assert runs.clock.now() - start == pytest.approx((400 - 100) / 5, abs=1)
+
+
+def test_a_bucket_that_others_drain_slows_the_run_and_loses_nothing(runs: Runs) -> None:
+    add_volumes(runs.ec2, 200)
+    for _ in range(95):
+        runs.ec2.limits.take("CreateSnapshot", REGION, {}, runs.ec2.clock.now())
+
+    outcomes = runs.run()
+
+    assert _statuses(outcomes) == {Status.CREATED: 200}
+    assert runs.region.throttled["CreateSnapshot"] < 20
+
+
+def test_pending_snapshots_at_the_accounts_limit_are_waited_for(runs: Runs) -> None:
+    add_volumes(runs.ec2, 30)
+    runs.ec2.quotas = replace(runs.ec2.quotas, pending=10)
+    runs.ec2.pending_seconds = 45
+
+    assert _statuses(runs.run()) == {Status.CREATED: 30}
+
+
+def test_a_full_region_fails_what_is_left_without_asking_for_each(runs: Runs) -> None:
+    add_volumes(runs.ec2, 50)
+    runs.ec2.quotas = replace(runs.ec2.quotas, snapshots=20)
+
+    outcomes = runs.run()
+
+    assert _statuses(outcomes) == {Status.CREATED: 20, Status.FAILED: 30}
+    assert {o.problem.code for o in outcomes if o.problem} == {"SnapshotLimitExceeded"}
+    assert runs.actions()["CreateSnapshot"] == 21
+
+
+def test_at_the_deadline_nothing_new_starts_and_the_rest_is_unfinished_until_the_run_is_resumed(runs: Runs) -> None:
+    add_volumes(runs.ec2, 300)
+
+    first = runs.run(seconds=20.1)
+    second = runs.run()
+
+    assert _statuses(first) == {Status.CREATED: 200, Status.UNFINISHED: 100}
+    assert _statuses(second) == {Status.CREATED: 100}
+    assert set(runs.snapshots().values()) == {1}
+
+
+def test_several_workers_share_the_work(runs: Runs) -> None:
+    add_volumes(runs.ec2, 60)
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2")
+
+    outcomes = runs.run(workers=4)
+
+    assert _statuses(outcomes) == {Status.CREATED: 62, Status.TAGGED: 2}
+    assert set(runs.snapshots().values()) == {1}
+
+
+# --- refusals ---
+
+
+def test_a_volume_that_fails_stops_no_other(runs: Runs) -> None:
+    add_volumes(runs.ec2, 3)
+    runs.ec2.inject(Fault("CreateSnapshot", resource="vol-0001", code="CustomerKeyHasBeenRevoked", times=None))
+
+    outcomes = runs.run()
+
+    assert _statuses(outcomes) == {Status.CREATED: 2, Status.FAILED: 1}
+    (failed,) = [o for o in outcomes if o.problem]
+    assert (failed.volume_id, failed.problem and failed.problem.code) == ("vol-0001", "CustomerKeyHasBeenRevoked")
+
+
+def test_a_refused_set_falls_back_to_one_by_one_and_says_so(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2")
+    runs.ec2.inject(Fault("CreateSnapshots", code="UnsupportedHibernationConfiguration"))
+
+    outcomes = runs.run()
+
+    assert runs.snapshots() == Counter(["vol-1", "vol-2"])
+    assert _statuses(outcomes) == {Status.SET_REFUSED: 2, Status.CREATED: 2}
+    assert {o.reason for o in outcomes if o.status is Status.CREATED} == {
+        "one by one: EC2 refused the set of i-1: UnsupportedHibernationConfiguration"
+    }
+
+
+def test_a_volume_deleted_between_observation_and_snapshot_is_skipped(runs: Runs) -> None:
+    add_volumes(runs.ec2, 2)
+    runs.ec2.hooks.append(_once("CreateSnapshot", lambda _: runs.ec2.regions[REGION].remove("vol-0000")))
+
+    assert _statuses(runs.run()) == {Status.SKIPPED: 1, Status.CREATED: 1}
+
+
+def test_an_instance_terminated_before_its_set_leaves_the_volumes_that_remain_to_be_done(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-root", "vol-data")
+
+    def terminate(_: Request) -> None:
+        region = runs.ec2.regions[REGION]
+        region.remove("i-1")
+        region.remove("vol-root")
+        region.add(detached("vol-data"))
+
+    runs.ec2.hooks.append(_once("CreateSnapshots", terminate))
+
+    outcomes = runs.run()
+
+    assert runs.snapshots() == Counter(["vol-data"])
+    assert _statuses(outcomes) == {Status.SET_REFUSED: 2, Status.SKIPPED: 1, Status.CREATED: 1}
+
+
+def test_a_volume_detached_before_its_set_is_snapshotted_by_itself(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2", "vol-3")
+    runs.ec2.hooks.append(_once("CreateSnapshots", lambda _: runs.ec2.regions[REGION].add(detached("vol-3"))))
+
+    runs.run()
+
+    assert runs.snapshots() == Counter(["vol-1", "vol-2", "vol-3"])
+
+
+def test_a_state_that_ec2_asks_to_wait_for_is_waited_for(runs: Runs) -> None:
+    add_volumes(runs.ec2, 1)
+    runs.ec2.inject(Fault("CreateSnapshot", code="IncorrectState", times=2))
+
+    assert _statuses(runs.run()) == {Status.CREATED: 1}
+
+
+def test_a_volume_that_stays_in_the_wrong_state_fails_in_the_end(runs: Runs) -> None:
+    add_volumes(runs.ec2, 1)
+    runs.ec2.inject(Fault("CreateSnapshot", code="IncorrectState", times=None))
+
+    assert _statuses(runs.run()) == {Status.FAILED: 1}
+
+
+def test_one_waiting_volume_does_not_hold_up_the_rest_of_its_set(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2")
+    runs.ec2.inject(Fault("CreateSnapshots", code="ConcurrentSnapshotLimitExceeded"))
+    start = runs.clock.now()
+
+    assert _statuses(runs.run())[Status.CREATED] == 2
+    assert runs.clock.now() - start < SETTLED
+
+
+def test_an_unexpected_error_of_our_own_is_an_outcome_too(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_volumes(runs.ec2, 2)
+    create = Region.create
+
+    def broken(self: Region, *args: object) -> object:
+        if args[0].volumes[0].id == "vol-0000":  # type: ignore[attr-defined]
+            raise KeyError("SnapshotId")
+        return create(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Region, "create", broken)
+
+    assert _statuses(runs.run()) == {Status.FAILED: 1, Status.CREATED: 1}
+
+
+# --- tags ---
+
+
+def test_a_snapshot_that_ec2_does_not_know_yet_is_tagged_a_moment_later(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2")
+    runs.ec2.inject(Fault("CreateTags", code="InvalidSnapshot.NotFound", times=2))
+
+    assert _statuses(runs.run())[Status.TAGGED] == 2
+
+
+def test_tags_that_could_not_be_added_fail_the_run_and_are_completed_by_the_next(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2")
+    runs.ec2.inject(Fault("CreateTags", code="UnauthorizedOperation", times=2))
+
+    first, second = runs.run(), runs.run(run_id="later")
+
+    assert _statuses(first) == {Status.CREATED: 2, Status.FAILED: 2}
+    assert _statuses(second)[Status.TAGGED] == 4
+    tags = [s.tags["ebs-backup:VolumeId"] for s in runs.ec2.regions[REGION].snapshots.values()]
+    assert sorted(tags) == ["vol-1", "vol-1", "vol-2", "vol-2"]
+
+
+# --- exactly once ---
+
+
+@pytest.mark.parametrize("lost", ["error", "reset"])
+@pytest.mark.parametrize("visible_after", [0.0, 6.0])
+def test_a_lost_answer_makes_no_duplicate(runs: Runs, lost: str, visible_after: float) -> None:
+    add_volumes(runs.ec2, 3)
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2")
+    runs.ec2.visible_after_seconds = visible_after
+    for action in ("CreateSnapshot", "CreateSnapshots"):
+        runs.ec2.inject(Fault(action, lost=lost, times=1))  # type: ignore[arg-type]
+
+    outcomes = runs.run()
+
+    assert runs.snapshots() == Counter(["vol-0000", "vol-0001", "vol-0002", "vol-1", "vol-2"])
+    assert _statuses(outcomes) == {Status.CREATED: 2, Status.ALREADY_THERE: 3}
+
+
+def test_the_snapshot_behind_a_lost_answer_is_found_at_once(runs: Runs) -> None:
+    add_volumes(runs.ec2, 1)
+    runs.ec2.inject(Fault("CreateSnapshot", lost="reset"))
+    start = runs.clock.now()
+
+    runs.run()
+
+    assert runs.clock.now() - start < 2
+
+
+def test_an_answer_that_was_no_answer_is_asked_for_again(runs: Runs) -> None:
+    add_volumes(runs.ec2, 1)
+    runs.ec2.inject(Fault("CreateSnapshot", code="InternalError"))
+
+    assert _statuses(runs.run()) == {Status.CREATED: 1}
+    assert runs.snapshots() == Counter(["vol-0000"])
+
+
+def test_an_ec2_that_only_fails_fails_the_volume_and_not_the_others(runs: Runs) -> None:
+    add_volumes(runs.ec2, 2)
+    runs.ec2.inject(Fault("CreateSnapshot", resource="vol-0000", code="InternalError", times=None))
+
+    assert _statuses(runs.run()) == {Status.FAILED: 1, Status.CREATED: 1}
+
+
+def test_a_volume_that_someone_else_has_just_snapshotted_is_tried_again_after_15_seconds(runs: Runs) -> None:
+    add_volumes(runs.ec2, 1)
+    runs.ec2.call("CreateSnapshot", {"VolumeId": "vol-0000"}, region=REGION)
+
+    assert _statuses(runs.run()) == {Status.CREATED: 1}
+
+
+def test_tags_set_meanwhile_by_another_invocation_are_no_problem(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2")
+    runs.ec2.hooks.append(_once("CreateTags", lambda _: runs.run() and None))
+
+    assert _statuses(runs.run())[Status.TAGGED] == 2
+
+
+@pytest.mark.parametrize("begins_at", [1, 60, 130, 190])
+@pytest.mark.parametrize("visible_after", [0.0, 4.0])
+def test_two_invocations_of_one_run_at_once_make_one_snapshot_of_each_volume(
+    runs: Runs, begins_at: int, visible_after: float
+) -> None:
+    """The second begins at some call of the first and overtakes it; then the first goes on."""
+    add_volumes(runs.ec2, 150)
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2")
+    runs.ec2.visible_after_seconds = visible_after
+    runs.ec2.hooks.append(_at_call(begins_at, lambda: runs.run(seconds=HOUR)))
+
+    runs.run(seconds=HOUR)
+
+    assert set(runs.snapshots().values()) == {1}
+    assert len(runs.snapshots()) == 152
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+estates = st.fixed_dictionaries(
+    {
+        "singles": st.integers(0, 6),
+        "sets": st.lists(st.integers(2, 4), max_size=3),
+        "skipped": st.booleans(),
+        "visible_after": st.sampled_from([0.0, 3.0]),
+    }
+)
+troubles = st.lists(
+    st.builds(
+        Fault,
+        action=st.sampled_from(["CreateSnapshot", "CreateSnapshots", "CreateTags", "DescribeSnapshots"]),
+        code=st.sampled_from([None, "RequestLimitExceeded", "InternalError", "IncorrectState"]),
+        lost=st.sampled_from([None, "error", "reset"]),
+        times=st.integers(1, 3),
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(estates, troubles, st.lists(st.integers(1, 25), max_size=3))
+def test_whatever_goes_wrong_and_wherever_it_is_killed_a_resumed_run_ends_with_one_snapshot_each(
+    session: boto3.Session, estate: Mapping[str, Any], faults: list[Fault], kills: list[int]
+) -> None:
+    runs = _runs_of(session, estate)
+    for fault in faults:
+        runs.ec2.inject(fault)
+    for calls in kills:
+        runs.ec2.hooks[:] = [_at_call(calls, _kill)]
+        with contextlib.suppress(Killed, Ec2Error):
+            runs.run()
+        runs.ec2.clock.advance(60)  # Lambda waits a minute before it retries
+    runs.ec2.hooks.clear()
+    runs.ec2.faults.clear()
+    for _ in range(2):
+        runs.run()
+        runs.ec2.clock.advance(60)
+
+    selected = {v.id for v in runs.ec2.regions[REGION].volumes.values() if "ebs-backup:Skip" not in v.tags}
+    assert runs.snapshots() == Counter(selected)
+    assert all(runs.tags(volume_id)["ebs-backup:VolumeId"] == volume_id for volume_id in selected)
+    assert runs.run() == ()
+
+
+def _runs_of(session: boto3.Session, estate: Mapping[str, Any]) -> Runs:
+    ec2 = Simulator(Clock(stopped_at=datetime(2026, 11, 23, 3, tzinfo=UTC)))
+    ec2.visible_after_seconds = estate["visible_after"]
+    add_volumes(ec2, estate["singles"])
+    for n, size in enumerate(estate["sets"]):
+        volumes = [f"vol-{n}{letter}" for letter in "abcd"[:size]]
+        add_instance(ec2, f"i-{n}", *volumes, skipped=tuple(volumes[:1]) if estate["skipped"] else ())
+    client = session.client("ec2", config=Config(retries={"total_max_attempts": 1}))
+    attach(client, ec2)
+    return Runs(ec2, Region(REGION, client, SimulatedTime(ec2)))
+
+
+def _kill() -> None:
+    raise Killed
+
+
+def _at_call(number: int, do: Callable[[], object]) -> Callable[[Request], None]:
+    """Return a hook that does something, once, at some call."""
+    left = [number]
+
+    def hook(_: Request) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            do()
+
+    return hook
+
+
+def _once(action: str, do: Callable[[Request], object]) -> Callable[[Request], None]:
+    """Return a hook that does something at the first call of an action."""
+    left = [1]
+
+    def hook(request: Request) -> None:
+        if request.action == action and left:
+            left.clear()
+            do(request)
+
+    return hook

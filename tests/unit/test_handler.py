@@ -1,0 +1,218 @@
+"""The whole function, against the simulated EC2."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ebs_backup import handler
+from ebs_backup.handler import lambda_handler
+from ebs_backup.policy import PolicyError
+from ebs_backup.report import RunFailed
+from ebs_backup.request import RequestError
+from sandbox.ec2 import Fault, Simulator
+from tests.unit.builders import RUN
+from tests.unit.conftest import Connect, SimulatedTime
+from tests.unit.estates import add_instance, add_volumes
+
+TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "time": RUN, "detail": {}}
+
+
+class Context:
+    """Lambda's context, with time enough."""
+
+    aws_request_id = "request-1"
+    remaining_millis = 900_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_millis
+
+
+class Function:
+    """The function as deployed with a policy."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._environment = monkeypatch
+        self.context = Context()
+        self.deploy()
+
+    def deploy(self, **policy: object) -> None:
+        self._environment.setenv("POLICY", json.dumps({"name": "nightly"} | policy))
+
+    def invoke(self, event: object = TICK) -> dict[str, Any]:
+        return lambda_handler(event, self.context)
+
+
+@pytest.fixture
+def function(connect: Connect, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch) -> Function:  # noqa: ARG001
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setattr(handler, "SystemClock", lambda: clock)
+    return Function(monkeypatch)
+
+
+def _snapshots(ec2: Simulator, region: str) -> list[str]:
+    return sorted(s.volume_id for s in ec2.regions[region].snapshots.values() if s.tags.get("ebs-backup:Policy"))
+
+
+def test_a_tick_backs_up_every_volume_of_every_enabled_region(function: Function, ec2: Simulator) -> None:
+    add_volumes(ec2, 2, "eu-west-1", "vol-a")
+    add_instance(ec2, "i-1", "vol-b1", "vol-b2", region="us-east-1")
+
+    made = function.invoke()
+
+    assert made["status"] == "completed"
+    assert made["totals"]["created"] == 4
+    assert len(made["regions"]) == len([r for r in ec2.regions.values() if r.opt_in_status != "not-opted-in"])
+    assert _snapshots(ec2, "us-east-1") == ["vol-b1", "vol-b2"]
+
+
+def test_a_region_enabled_since_the_last_run_is_covered_by_the_next(function: Function, ec2: Simulator) -> None:
+    add_instance(ec2, "i-1", "vol-1", region="ap-east-1")
+    function.invoke()
+    ec2.regions["ap-east-1"].opt_in_status = "opted-in"
+
+    function.invoke(TICK | {"time": "2026-11-24T03:00:00Z"})
+
+    assert _snapshots(ec2, "ap-east-1") == ["vol-1"]
+
+
+def test_the_same_event_again_finds_everything_there(function: Function, ec2: Simulator) -> None:
+    add_volumes(ec2, 3)
+    function.invoke()
+
+    again = function.invoke()
+
+    assert (again["totals"]["created"], again["totals"]["already_there"]) == (0, 3)
+
+
+def test_a_list_of_regions_is_followed_without_asking_which_there_are(function: Function, ec2: Simulator) -> None:
+    function.deploy(regions=["eu-west-2"])
+    add_volumes(ec2, 1, "eu-west-1")
+    add_volumes(ec2, 1, "eu-west-2")
+    ec2.inject(Fault("DescribeRegions", code="UnauthorizedOperation", times=None))
+
+    assert list(function.invoke()["regions"]) == ["eu-west-2"]
+    assert _snapshots(ec2, "eu-west-1") == []
+
+
+def test_a_denied_region_fails_the_run_after_all_others_are_done(function: Function, ec2: Simulator) -> None:
+    add_volumes(ec2, 1)
+    ec2.regions["us-east-1"].denied = True
+
+    with pytest.raises(RunFailed, match=r"1 of 17 regions could not be read\n- us-east-1: Describe.*service control"):
+        function.invoke()
+
+    assert _snapshots(ec2, "eu-west-1") == ["vol-0000"]
+
+
+def test_a_region_expected_to_be_denied_fails_nothing(function: Function, ec2: Simulator) -> None:
+    function.deploy(expected_denied_regions=["us-east-1"])
+    ec2.regions["us-east-1"].denied = True
+
+    made = function.invoke()
+
+    assert (made["status"], made["regions"]["us-east-1"]["status"]) == ("completed", "denied")
+
+
+def test_a_failed_volume_fails_the_run_with_a_readable_summary(function: Function, ec2: Simulator) -> None:
+    add_volumes(ec2, 3)
+    ec2.inject(Fault("CreateSnapshot", resource="vol-0001", code="CustomerKeyHasBeenRevoked", message="no key"))
+
+    with pytest.raises(RunFailed) as failed:
+        function.invoke()
+
+    assert str(failed.value).splitlines() == [
+        f"run {RUN} of nightly: 1 of 3 volumes have no snapshot of this run",
+        "- eu-west-1: vol-0001: CreateSnapshot: CustomerKeyHasBeenRevoked: no key",
+    ]
+
+
+def test_lambdas_retry_of_a_failed_run_does_only_what_is_missing(function: Function, ec2: Simulator) -> None:
+    add_volumes(ec2, 3)
+    ec2.inject(Fault("CreateSnapshot", resource="vol-0001", code="CustomerKeyHasBeenRevoked"))
+    with pytest.raises(RunFailed):
+        function.invoke()
+    ec2.clock.advance(60)
+
+    retried = function.invoke()
+
+    assert (retried["totals"]["created"], retried["totals"]["already_there"]) == (1, 2)
+
+
+def test_an_invocation_that_runs_out_of_time_fails_with_what_is_left(function: Function, ec2: Simulator) -> None:
+    add_volumes(ec2, 150)
+    function.context.remaining_millis = 31_000
+
+    with pytest.raises(RunFailed, match=r"- eu-west-1: vol-.*: out of time"):
+        function.invoke()
+
+    function.context.remaining_millis = 900_000
+    assert function.invoke()["status"] == "completed"
+
+
+def test_a_dry_run_plans_the_same_and_changes_nothing(function: Function, ec2: Simulator) -> None:
+    add_instance(ec2, "i-1", "vol-1", "vol-2")
+    add_instance(ec2, "i-2", "vol-3")
+
+    made = function.invoke({"dry_run": True})
+
+    assert made["regions"]["eu-west-1"]["planned"] == {"CreateSnapshots": 1, "CreateSnapshot": 1}
+    assert _snapshots(ec2, "eu-west-1") == []
+    assert function.invoke({"run_id": "now"})["totals"]["created"] == 3
+
+
+def test_a_manual_call_can_be_narrowed_to_regions(function: Function, ec2: Simulator) -> None:
+    add_volumes(ec2, 1, "eu-west-1")
+    add_volumes(ec2, 1, "eu-west-2")
+
+    function.invoke({"regions": ["eu-west-2"]})
+
+    assert (_snapshots(ec2, "eu-west-1"), _snapshots(ec2, "eu-west-2")) == ([], ["vol-0000"])
+
+
+def test_an_unexpected_error_of_our_own_in_one_region_stops_no_other(
+    function: Function, ec2: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_volumes(ec2, 1)
+    observe = handler.observe
+
+    def broken(region: Any, *rest: Any) -> Any:
+        if region.name == "us-east-1":
+            raise KeyError("VolumeId")
+        return observe(region, *rest)
+
+    monkeypatch.setattr(handler, "observe", broken)
+
+    with pytest.raises(RunFailed, match=r"us-east-1: .*KeyError: 'VolumeId'"):
+        function.invoke()
+
+    assert _snapshots(ec2, "eu-west-1") == ["vol-0000"]
+
+
+def test_without_a_list_of_regions_nobody_can_say_that_all_is_well(function: Function, ec2: Simulator) -> None:
+    ec2.inject(Fault("DescribeRegions", code="UnauthorizedOperation", times=None))
+
+    with pytest.raises(RunFailed, match=r"cannot look up the account's regions \(`regions` can name them\)"):
+        function.invoke()
+
+
+@pytest.mark.parametrize(
+    ("policy", "event", "error"), [({"nmae": "x"}, TICK, PolicyError), ({}, {"dryrun": True}, RequestError)]
+)
+def test_bad_input_is_refused_before_the_first_call(
+    function: Function, ec2: Simulator, policy: dict[str, object], event: object, error: type[Exception]
+) -> None:
+    function.deploy(**policy)
+
+    with pytest.raises(error):
+        function.invoke(event)
+
+    assert not ec2.calls
+
+
+def test_the_report_is_plain_json(function: Function, ec2: Simulator) -> None:
+    add_volumes(ec2, 1)
+
+    made = function.invoke()
+
+    assert json.loads(json.dumps(made)) == made

@@ -1,0 +1,53 @@
+import pytest
+
+from ebs_backup.ec2 import Region
+from ebs_backup.errors import Ec2Error
+from ebs_backup.observe import observe
+from sandbox.ec2 import Ec2Error as Refusal
+from sandbox.ec2 import Fault, Request, Simulator
+from tests.unit.builders import RUN, policy
+from tests.unit.estates import add_instance, add_volumes
+
+
+def test_a_region_without_volumes_takes_three_calls(region: Region) -> None:
+    observe(region, policy(), RUN)
+
+    assert region.calls == {"DescribeSnapshots": 2, "DescribeVolumes": 1}
+
+
+def test_instances_are_described_only_where_a_set_leaves_a_volume_out(ec2: Simulator, region: Region) -> None:
+    add_instance(ec2, "i-whole", "vol-1", "vol-2")
+    add_instance(ec2, "i-partial", "vol-3", "vol-4", "vol-5", skipped=("vol-5",))
+    add_instance(ec2, "i-single", "vol-6", "vol-7", skipped=("vol-7",))
+
+    world = observe(region, policy(), RUN)
+
+    assert world.root_devices == {"i-partial": "/dev/xvda"}
+
+
+def test_without_sets_no_instance_is_described(ec2: Simulator, region: Region) -> None:
+    add_instance(ec2, "i-partial", "vol-3", "vol-4", "vol-5", skipped=("vol-5",))
+
+    observe(region, policy(multi_volume_snapshots=False), RUN)
+
+    assert "DescribeInstances" not in region.calls
+
+
+def test_half_a_world_is_none(ec2: Simulator, region: Region) -> None:
+    add_volumes(ec2, 1001)
+    ec2.hooks.append(_fail_second_page)
+
+    with pytest.raises(Ec2Error, match="DescribeVolumes: UnauthorizedOperation"):
+        observe(region, policy(), RUN)
+
+
+def _fail_second_page(request: Request) -> None:
+    if request.parameters.get("NextToken"):
+        raise Refusal("UnauthorizedOperation", "no more")
+
+
+def test_reading_survives_throttling(ec2: Simulator, region: Region) -> None:
+    add_volumes(ec2, 3)
+    ec2.inject(Fault(code="RequestLimitExceeded", times=3))
+
+    assert len(observe(region, policy(), RUN).volumes) == 3

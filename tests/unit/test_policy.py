@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+from ebs_backup.policy import Policy, PolicyError, parse_policy
+
+
+def test_a_policy_with_only_a_name_takes_the_modules_defaults() -> None:
+    assert parse_policy('{"name": "nightly"}') == Policy(name="nightly")
+
+
+def test_every_field_is_read() -> None:
+    given = {
+        "name": "nightly",
+        "tag_prefix": "b:",
+        "regions": ["eu-west-1"],
+        "exclude_regions": ["us-east-1"],
+        "expected_denied_regions": ["us-west-1"],
+        "include_tags": {"Backup": "yes"},
+        "exclude_tags": {"Tier": "scratch*"},
+        "multi_volume_snapshots": False,
+        "copy_volume_tags": False,
+        "snapshot_tags": {"CostCenter": "42"},
+        "dry_run": True,
+    }
+
+    policy = parse_policy(json.dumps(given))
+
+    assert {key: list(v) if isinstance(v := getattr(policy, key), tuple) else v for key in given} == given
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "the policy must be JSON"),
+        ("[]", r"the policy must be a JSON object; got: \[\]"),
+        ('{"name": "n", "inclde_tags": {}}', "policy keys must be among name, .*; got: inclde_tags"),
+        ("{}", "the policy must have a value for: name"),
+        ('{"name": ""}', "the policy must have a value for: name"),
+        ('{"name": "n", "dry_run": "false"}', "policy key dry_run must be a bool; got: 'false'"),
+        ('{"name": 7}', "policy key name must be a str; got: 7"),
+        ('{"name": "n", "regions": "eu-west-1"}', "policy key regions must be a list of strings; got: 'eu-west-1'"),
+        ('{"name": "n", "regions": [1]}', r"policy key regions must be a list of strings; got: \[1\]"),
+        ('{"name": "n", "include_tags": ["a"]}', "policy key include_tags must be an object of strings"),
+        ('{"name": "n", "snapshot_tags": {"a": 1}}', "policy key snapshot_tags must be an object of strings"),
+    ],
+)
+def test_what_is_not_exactly_a_policy_is_refused_by_key_rule_and_value(text: str, message: str) -> None:
+    with pytest.raises(PolicyError, match=message):
+        parse_policy(text)
