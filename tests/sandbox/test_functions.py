@@ -1,0 +1,222 @@
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox.local import Sandbox
+from tests.sandbox.deployments import (
+    ACCOUNT,
+    allow,
+    function,
+    invoke,
+    messages,
+    package,
+    policy,
+    queue,
+    role,
+)
+
+ECHO = """
+    def lambda_handler(event, context):
+        return event
+"""
+
+WHO_AND_WHERE = """
+    import logging, os
+    import boto3
+
+    def lambda_handler(event, context):
+        logging.getLogger().info("at work", extra={"volume": "vol-1"})
+        return {
+            "me": boto3.client("sts").get_caller_identity()["Arn"],
+            "volumes": len(boto3.client("ec2").describe_volumes()["Volumes"]),
+            "policy": os.environ["POLICY"],
+            "memory": context.memory_limit_in_mb,
+            "left": context.get_remaining_time_in_millis(),
+            "group": context.log_group_name,
+            "home": os.environ["AWS_REGION"],
+        }
+"""
+
+FAILS = """
+    def lambda_handler(event, context):
+        raise RuntimeError("no backup today")
+"""
+
+DELETES_A_QUEUE = """
+    import boto3
+
+    def lambda_handler(event, context):
+        boto3.client("sqs").delete_queue(QueueUrl="http://x/q")
+"""
+
+LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+
+
+def logged(aws: Sandbox, group: str) -> list[dict[str, Any]]:
+    logs = aws.client("logs")
+    found = logs.filter_log_events(logGroupName=group)["events"]
+    return [json.loads(event["message"]) for event in found]
+
+
+def test_the_deployed_package_runs_with_its_environment_and_its_roles_credentials(aws: Sandbox) -> None:
+    arn = role(aws, allow("ec2:DescribeVolumes"))
+    variables = {"Variables": {"POLICY": "nightly"}}
+    function(aws, WHO_AND_WHERE, arn, Environment=variables, MemorySize=256, Timeout=30)
+    error, told = invoke(aws)
+    assert error is None
+    assert told.pop("left") in range(20_000, 30_000)
+    assert told == {
+        "me": f"arn:aws:sts::{ACCOUNT}:assumed-role/run/backup",
+        "volumes": 0,
+        "policy": "nightly",
+        "memory": "256",
+        "group": "/aws/lambda/backup",
+        "home": "eu-west-1",
+    }
+
+
+def test_what_the_role_may_not_do_fails_the_function(aws: Sandbox) -> None:
+    function(aws, WHO_AND_WHERE, role(aws), Environment={"Variables": {"POLICY": "nightly"}})
+    error, told = invoke(aws)
+    assert error == "Unhandled"
+    assert told["errorType"] == "ClientError"
+    assert "ec2:DescribeVolumes" in told["errorMessage"]
+
+
+def test_an_action_that_the_tables_do_not_know_is_refused_by_name(aws: Sandbox) -> None:
+    function(aws, DELETES_A_QUEUE, role(aws, allow("*")))
+    error, told = invoke(aws)
+    assert error == "Unhandled"
+    assert "SandboxUnknownAction" in told["errorMessage"]
+    assert "sqs:DeleteQueue" in told["errorMessage"]
+
+
+@pytest.mark.parametrize(
+    ("body", "timeout", "error_type", "words"),
+    [
+        ("raise RuntimeError('no')", 30, "RuntimeError", "no"),
+        ("raise SystemExit(3)", 30, "Runtime.ExitError", "Runtime exited with error: exit status 3"),
+        ("import time; time.sleep(30)", 1, "Sandbox.Timedout", "Task timed out after 1.00 seconds"),
+    ],
+    ids=["an exception", "an exit", "a timeout"],
+)
+def test_a_function_that_does_not_return_is_reported_as_unhandled(
+    aws: Sandbox, body: str, timeout: int, error_type: str, words: str
+) -> None:
+    function(aws, f"def lambda_handler(event, context):\n    {body}\n", role(aws), Timeout=timeout)
+    error, told = invoke(aws)
+    assert (error, told["errorType"]) == ("Unhandled", error_type)
+    assert words in told["errorMessage"]
+
+
+def test_a_package_that_cannot_be_imported_is_reported(aws: Sandbox) -> None:
+    function(aws, "import nothing_of_this_name", role(aws))
+    error, told = invoke(aws)
+    assert (error, told["errorType"]) == ("Unhandled", "Runtime.ImportModuleError")
+
+
+def test_new_code_is_what_runs(aws: Sandbox) -> None:
+    function(aws, "def lambda_handler(event, context): return 1", role(aws))
+    assert invoke(aws) == (None, 1)
+    aws.client("lambda").update_function_code(
+        FunctionName="backup", ZipFile=package("def lambda_handler(event, context): return 2")
+    )
+    assert invoke(aws) == (None, 2)
+
+
+def test_a_dry_run_and_an_unknown_function_run_nothing(aws: Sandbox) -> None:
+    function(aws, FAILS, role(aws))
+    client = aws.client("lambda")
+    assert client.invoke(FunctionName="backup", InvocationType="DryRun")["StatusCode"] == 204
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.invoke(FunctionName="nothing")
+    with pytest.raises(client.exceptions.InvalidRequestContentException):
+        client.invoke(FunctionName="backup", Payload=b"{not json")
+
+
+def test_the_log_comes_with_the_answer_when_asked_for(aws: Sandbox) -> None:
+    function(aws, "def lambda_handler(event, context): print('seen')", role(aws))
+    answer = aws.client("lambda").invoke(FunctionName="backup", LogType="Tail")
+    assert "LogResult" in answer
+
+
+def test_a_role_that_does_not_trust_lambda_cannot_be_used(aws: Sandbox) -> None:
+    function(aws, ECHO, role(aws, service="ec2.amazonaws.com"))
+    with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
+        aws.client("lambda").invoke(FunctionName="backup")
+
+
+def test_an_environment_encrypted_with_a_key_needs_kms_decrypt(aws: Sandbox) -> None:
+    key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    arn = role(aws)
+    function(aws, ECHO, arn, KMSKeyArn=key)
+    with pytest.raises(ClientError, match="KMS access was denied"):
+        aws.client("lambda").invoke(FunctionName="backup")
+    document = policy(allow("kms:Decrypt", resource=key))
+    aws.client("iam").put_role_policy(RoleName="run", PolicyName="key", PolicyDocument=document)
+    assert invoke(aws, {"a": 1}) == (None, {"a": 1})
+
+
+def test_json_logs_go_to_the_configured_group_with_lambdas_own_lines(aws: Sandbox) -> None:
+    aws.client("logs").create_log_group(logGroupName="/own")
+    settings = {"LogFormat": "JSON", "LogGroup": "/own", "ApplicationLogLevel": "INFO"}
+    arn = role(aws, allow("ec2:DescribeVolumes"), allow(*LOGS, resource=f"arn:aws:logs:*:{ACCOUNT}:log-group:/own:*"))
+    function(aws, WHO_AND_WHERE, arn, LoggingConfig=settings, Environment={"Variables": {"POLICY": "x"}})
+    invoke(aws)
+    lines = logged(aws, "/own")
+    assert lines[0]["type"] == "platform.start"
+    assert lines[-1]["record"]["status"] == "success"
+    (mine,) = [line for line in lines if line.get("message") == "at work"]
+    assert (mine["level"], mine["volume"]) == ("INFO", "vol-1")
+
+
+@pytest.mark.parametrize("granted", LOGS)
+def test_without_both_permissions_no_log_is_written(aws: Sandbox, granted: str) -> None:
+    aws.client("logs").create_log_group(logGroupName="/aws/lambda/backup")
+    function(aws, ECHO, role(aws, allow(granted)), LoggingConfig={"LogFormat": "JSON"})
+    invoke(aws)
+    assert logged(aws, "/aws/lambda/backup") == []
+
+
+def test_an_asynchronous_invocation_is_tried_three_times_and_then_reported(aws: Sandbox) -> None:
+    failed, dead = queue(aws, "failed"), queue(aws, "dead")
+    arn = role(aws, allow("sqs:SendMessage"))
+    function(aws, FAILS, arn, DeadLetterConfig={"TargetArn": dead})
+    aws.client("lambda").put_function_event_invoke_config(
+        FunctionName="backup", DestinationConfig={"OnFailure": {"Destination": failed}}
+    )
+    answer = aws.client("lambda").invoke(FunctionName="backup", InvocationType="Event", Payload=b'{"a": 1}')
+    assert answer["StatusCode"] == 202
+    aws.functions.settle()
+    (record,) = messages(aws, "failed")
+    told = json.loads(record["Body"])
+    assert told["requestContext"]["condition"] == "RetriesExhausted"
+    assert told["requestContext"]["approximateInvokeCount"] == 3
+    assert told["requestPayload"] == {"a": 1}
+    assert told["responsePayload"]["errorMessage"] == "no backup today"
+    (letter,) = messages(aws, "dead")
+    assert letter["Body"] == '{"a": 1}'
+    assert letter["MessageAttributes"]["ErrorMessage"]["StringValue"] == "no backup today"
+
+
+def test_a_changed_invoke_configuration_takes_the_place_of_the_old_one(aws: Sandbox) -> None:
+    function(aws, ECHO, role(aws))
+    client = aws.client("lambda")
+    client.put_function_event_invoke_config(FunctionName="backup", MaximumRetryAttempts=2)
+    client.put_function_event_invoke_config(FunctionName="backup", MaximumRetryAttempts=0)
+    assert client.get_function_event_invoke_config(FunctionName="backup")["MaximumRetryAttempts"] == 0
+
+
+def test_logging_and_dead_letter_configuration_are_kept_and_changed(aws: Sandbox) -> None:
+    dead = queue(aws, "dead")
+    logging = {"LogFormat": "JSON", "LogGroup": "/own"}
+    function(aws, ECHO, role(aws), DeadLetterConfig={"TargetArn": dead}, LoggingConfig=logging)
+    client = aws.client("lambda")
+    shown = client.get_function_configuration(FunctionName="backup")
+    assert shown["DeadLetterConfig"] == {"TargetArn": dead}
+    assert shown["LoggingConfig"] == {**logging, "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO"}
+    client.update_function_configuration(FunctionName="backup", LoggingConfig={"LogFormat": "Text"})
+    changed = client.get_function_configuration(FunctionName="backup")["LoggingConfig"]
+    assert changed == {"LogFormat": "Text", "LogGroup": "/aws/lambda/backup"}
