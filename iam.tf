@@ -9,10 +9,11 @@ locals {
   create_calls     = concat(["CreateSnapshot"], var.multi_volume_snapshots ? ["CreateSnapshots"] : [])
   requested_region = length(var.regions) == 0 ? {} : { "aws:RequestedRegion" = var.regions }
   in_regions       = length(var.regions) == 0 ? null : { StringEquals = local.requested_region }
+  owned            = merge({ "aws:ResourceTag/${var.tag_prefix}Policy" = var.name }, local.requested_region)
 
   # A null statement, and a null element of one, is left out of the policy.
   run_statements = [
-    # EC2 lets none of its Describe calls be narrowed to resources.
+    # EC2 lets none of these calls be narrowed to resources.
     {
       Sid       = "Observe"
       Action    = concat(["ec2:DescribeVolumes", "ec2:DescribeSnapshots"], var.multi_volume_snapshots ? ["ec2:DescribeInstances"] : [])
@@ -64,9 +65,23 @@ locals {
       Action   = ["ec2:CreateTags"]
       Resource = local.snapshots
       Condition = {
-        StringEquals = merge({ "aws:ResourceTag/${var.tag_prefix}Policy" = var.name }, local.requested_region)
+        StringEquals = local.owned
         Null         = { for key in ["Policy", "RunId", "Region"] : "aws:RequestTag/${var.tag_prefix}${key}" => "true" }
       }
+    },
+
+    # No statement lets a run put the mark of ownership on a snapshot that it does not make; so what bears it may go.
+    length(var.retention) == 0 ? null : {
+      Sid       = "InspectOwnedSnapshots"
+      Action    = ["ec2:DescribeSnapshotAttribute"]
+      Resource  = local.snapshots
+      Condition = { StringEquals = local.owned }
+    },
+    length(var.retention) == 0 ? null : {
+      Sid       = "ExpireOwnedSnapshots"
+      Action    = ["ec2:DeleteSnapshot"]
+      Resource  = local.snapshots
+      Condition = { StringEquals = local.owned }
     },
 
     {

@@ -28,6 +28,10 @@ locals {
     multi_volume_snapshots  = var.multi_volume_snapshots
     copy_volume_tags        = var.copy_volume_tags
     snapshot_tags           = var.snapshot_tags
+    retention               = var.retention
+    max_deletions_per_run   = var.max_deletions_per_run
+    max_deletions_percent   = var.max_deletions_percent
+    orphan_retention_days   = var.orphan_retention_days
     dry_run                 = var.dry_run
   })
   environment = { POLICY = local.policy }

@@ -23,6 +23,11 @@ output "role_policy" {
   value       = aws_iam_role_policy.run.policy
 }
 
+output "retention_policy" {
+  description = "What becomes of older snapshots, in plain English, as the runs' reports say it too."
+  value       = local.retention_policy
+}
+
 output "rule_name" {
   description = "Name of the EventBridge rule that is the schedule."
   value       = aws_cloudwatch_event_rule.schedule.name

@@ -333,6 +333,68 @@ variable "tags" {
 
 # How long, and how much is told
 
+variable "retention" {
+  description = "Snapshots of each volume to keep, by rule: the `last` so many, and the newest of each of so many `hourly`, `daily`, `weekly`, `monthly` and `yearly` periods that have one; empty means that nothing is ever deleted, and the role cannot delete."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.retention), local.retention_rules[*].name)) == 0
+    error_message = "retention keys must be among ${join(", ", local.retention_rules[*].name)}; got: ${join(", ", setsubtract(keys(var.retention), local.retention_rules[*].name))}."
+  }
+
+  validation {
+    condition     = alltrue([for count in values(var.retention) : can(regex("^[0-9]+$", count))])
+    error_message = "retention must count in whole numbers from 0; got: ${jsonencode(var.retention)}."
+  }
+
+  validation {
+    condition     = length(var.retention) == 0 || anytrue([for count in values(var.retention) : count != 0])
+    error_message = "retention must keep something (only an empty one keeps everything); got: ${jsonencode(var.retention)}."
+  }
+}
+
+variable "max_deletions_per_run" {
+  description = "Most snapshots that one run may delete in one region; a plan above it deletes nothing there and fails the run."
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.max_deletions_per_run >= 1 && floor(var.max_deletions_per_run) == var.max_deletions_per_run
+    error_message = "max_deletions_per_run must be a whole number from 1 (to delete nothing at all, leave retention empty); got: ${var.max_deletions_per_run}."
+  }
+}
+
+variable "max_deletions_percent" {
+  description = "Most of this deployment's snapshots in one region that one run may delete, in percent, 1 to 100; a plan above it, if of more than 20 deletions, deletes nothing there and fails the run."
+  type        = number
+  default     = 50
+  nullable    = false
+
+  validation {
+    condition     = var.max_deletions_percent >= 1 && var.max_deletions_percent <= 100 && floor(var.max_deletions_percent) == var.max_deletions_percent
+    error_message = "max_deletions_percent must be a whole number from 1 to 100; got: ${var.max_deletions_percent}."
+  }
+}
+
+variable "orphan_retention_days" {
+  description = "Age, in days, at which the newest snapshot of a volume that no longer exists is deleted together with all its older ones; null keeps for ever what retention keeps of them."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.orphan_retention_days == null || can(regex("^[1-9][0-9]*$", var.orphan_retention_days))
+    error_message = "orphan_retention_days must be a whole number of days from 1, or null; got: ${var.orphan_retention_days == null ? "null" : var.orphan_retention_days}."
+  }
+
+  validation {
+    condition     = var.orphan_retention_days == null || length(var.retention) > 0
+    error_message = "orphan_retention_days must be null while retention is empty, since nothing is ever deleted then; got: ${var.orphan_retention_days == null ? "null" : var.orphan_retention_days}."
+  }
+}
+
 variable "log_retention_in_days" {
   description = "Time that the runs' logs are kept, in days; 0 keeps them for ever."
   type        = number

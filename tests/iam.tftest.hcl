@@ -22,6 +22,11 @@ run "by_default_a_run_may_do_this_and_nothing_besides" {
   }
 
   assert {
+    condition     = !strcontains(output.role_policy, "Delete")
+    error_message = "Without retention nothing can be deleted."
+  }
+
+  assert {
     condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "Observe"]) == {
       Sid      = "Observe"
       Effect   = "Allow"
@@ -183,12 +188,14 @@ run "with_an_explicit_list_of_regions_the_role_ends_at_their_borders" {
   command = plan
 
   variables {
-    regions = ["us-east-1", "eu-west-1"]
+    regions   = ["us-east-1", "eu-west-1"]
+    retention = { daily = 7 }
   }
 
   assert {
     condition = jsondecode(output.role_policy).Statement[*].Sid == [
-      "Observe", "SnapshotVolumes", "SnapshotInstances", "CreateOwnedSnapshots", "TagOnCreate", "CompleteTags", "WriteLogs", "ReportFailedRuns",
+      "Observe", "SnapshotVolumes", "SnapshotInstances", "CreateOwnedSnapshots", "TagOnCreate", "CompleteTags",
+      "InspectOwnedSnapshots", "ExpireOwnedSnapshots", "WriteLogs", "ReportFailedRuns",
     ]
     error_message = "Regions need not be discovered."
   }
@@ -207,7 +214,16 @@ run "with_an_explicit_list_of_regions_the_role_ends_at_their_borders" {
       StringEquals = { "aws:RequestTag/ebs-backup:Policy" = "ebs-backup", "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] }
       Null         = { "aws:RequestTag/ebs-backup:RunId" = "false", "aws:RequestTag/ebs-backup:Region" = "false" }
     }
-    error_message = "The conditions on tags stay."
+    error_message = "The conditions on the tags of a request stay."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(output.role_policy).Statement :
+      statement.Condition.StringEquals["aws:ResourceTag/ebs-backup:Policy"] == "ebs-backup"
+      if contains(["CompleteTags", "InspectOwnedSnapshots", "ExpireOwnedSnapshots"], statement.Sid)
+    ])
+    error_message = "The conditions on the tags of a snapshot stay."
   }
 
   assert {
@@ -235,6 +251,77 @@ run "one_region_and_single_volumes_together" {
   }
 }
 
+run "with_retention_a_run_may_delete_the_snapshots_of_its_own_deployment" {
+  command = plan
+
+  variables {
+    retention = { daily = 7 }
+  }
+
+  assert {
+    condition = jsondecode(output.role_policy).Statement[*].Sid == [
+      "Observe", "DiscoverRegions", "SnapshotVolumes", "SnapshotInstances", "CreateOwnedSnapshots", "TagOnCreate", "CompleteTags",
+      "InspectOwnedSnapshots", "ExpireOwnedSnapshots", "WriteLogs", "ReportFailedRuns",
+    ]
+    error_message = "Retention adds two statements."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "InspectOwnedSnapshots"]) == {
+      Sid       = "InspectOwnedSnapshots"
+      Effect    = "Allow"
+      Action    = ["ec2:DescribeSnapshotAttribute"]
+      Resource  = "arn:aws:ec2:*::snapshot/*"
+      Condition = { StringEquals = { "aws:ResourceTag/ebs-backup:Policy" = "ebs-backup" } }
+    }
+    error_message = "A run may look whom a snapshot of its own deployment is shared with."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "ExpireOwnedSnapshots"]) == {
+      Sid       = "ExpireOwnedSnapshots"
+      Effect    = "Allow"
+      Action    = ["ec2:DeleteSnapshot"]
+      Resource  = "arn:aws:ec2:*::snapshot/*"
+      Condition = { StringEquals = { "aws:ResourceTag/ebs-backup:Policy" = "ebs-backup" } }
+    }
+    error_message = "A run may delete the snapshots that carry its own deployment's name."
+  }
+}
+
+run "what_a_run_did_not_make_it_can_neither_delete_nor_first_mark_as_its_own" {
+  command = plan
+
+  variables {
+    retention = { daily = 7 }
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(output.role_policy).Statement : !strcontains(jsonencode(statement.Action), "*")
+    ])
+    error_message = "Every action is named, or the rules below would overlook some."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(output.role_policy).Statement : statement.Condition.StringEquals["aws:ResourceTag/ebs-backup:Policy"]
+      if contains(statement.Action, "ec2:DeleteSnapshot")
+    ] == ["ebs-backup"]
+    error_message = "What is deleted bears the mark."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(output.role_policy).Statement : anytrue([
+        can(statement.Condition.StringEquals["ec2:CreateAction"]),
+        try(statement.Condition.Null["aws:RequestTag/ebs-backup:Policy"], "") == "true",
+      ]) if contains(statement.Action, "ec2:CreateTags")
+    ])
+    error_message = "A snapshot that is there already is never given the mark."
+  }
+}
+
 run "with_a_key_the_role_may_use_it" {
   command = plan
 
@@ -259,6 +346,7 @@ run "two_deployments_own_different_snapshots" {
   variables {
     name       = "nightly"
     tag_prefix = "acme/"
+    retention  = { daily = 7 }
   }
 
   assert {
@@ -269,6 +357,14 @@ run "two_deployments_own_different_snapshots" {
       Null         = { "aws:RequestTag/acme/RunId" = "false", "aws:RequestTag/acme/Region" = "false" }
     }
     error_message = "The mark of ownership is made of tag_prefix and name."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(output.role_policy).Statement : statement.Condition.StringEquals
+      if contains(["CompleteTags", "InspectOwnedSnapshots", "ExpireOwnedSnapshots"], statement.Sid)
+    ] == [for statement in range(3) : { "aws:ResourceTag/acme/Policy" = "nightly" }]
+    error_message = "By this mark a deployment knows what is its own."
   }
 
   assert {

@@ -67,9 +67,18 @@ run "the_function_runs_the_package_as_configured" {
       multi_volume_snapshots  = true
       copy_volume_tags        = true
       snapshot_tags           = {}
+      retention               = {}
+      max_deletions_per_run   = 1000
+      max_deletions_percent   = 50
+      orphan_retention_days   = null
       dry_run                 = false
     }
     error_message = "The policy says everything, defaults included."
+  }
+
+  assert {
+    condition     = output.retention_policy == "keeps every snapshot"
+    error_message = "Nothing is deleted unless somebody asks for it."
   }
 
   assert {
@@ -112,6 +121,10 @@ run "every_choice_reaches_the_function" {
     copy_volume_tags               = false
     snapshot_tags                  = { CostCenter = "<backup> & co" }
     dry_run                        = true
+    retention                      = { last = 3, daily = 7, weekly = 0 }
+    max_deletions_per_run          = 200
+    max_deletions_percent          = 25
+    orphan_retention_days          = 90
     memory_size                    = 1024
     timeout                        = 60
     architecture                   = "x86_64"
@@ -132,9 +145,18 @@ run "every_choice_reaches_the_function" {
       multi_volume_snapshots  = false
       copy_volume_tags        = false
       snapshot_tags           = { CostCenter = "<backup> & co" }
+      retention               = { last = 3, daily = 7, weekly = 0 }
+      max_deletions_per_run   = 200
+      max_deletions_percent   = 25
+      orphan_retention_days   = 90
       dry_run                 = true
     }
     error_message = "The policy holds what was chosen, lists in order."
+  }
+
+  assert {
+    condition     = startswith(output.retention_policy, "keeps of each volume the last 3 snapshots, one a day for 7 days, and always the newest;")
+    error_message = "What becomes of older snapshots can be read."
   }
 
   assert {
@@ -403,8 +425,8 @@ run "a_policy_as_large_as_lambda_takes_is_accepted" {
 
   variables {
     snapshot_tags = merge(
-      { for number in range(14) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
-      { last = join("", [for character in range(14) : "v"]) },
+      { for number in range(13) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
+      { last = join("", [for character in range(177) : "v"]) },
     )
   }
 
@@ -419,8 +441,8 @@ run "a_policy_larger_than_lambda_takes_is_refused" {
 
   variables {
     snapshot_tags = merge(
-      { for number in range(14) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
-      { last = join("", [for character in range(15) : "v"]) },
+      { for number in range(13) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
+      { last = join("", [for character in range(178) : "v"]) },
     )
   }
 

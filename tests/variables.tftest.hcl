@@ -28,6 +28,10 @@ run "the_least_of_everything_is_accepted" {
     timeout                        = 60
     architecture                   = "arm64"
     reserved_concurrent_executions = 1
+    retention                      = { last = 1 }
+    max_deletions_per_run          = 1
+    max_deletions_percent          = 1
+    orphan_retention_days          = 1
     log_retention_in_days          = 0
     log_level                      = "DEBUG"
     kms_key_arn                    = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -52,6 +56,10 @@ run "the_most_of_everything_is_accepted" {
     timeout                        = 900
     architecture                   = "x86_64"
     reserved_concurrent_executions = -1
+    retention                      = { last = 0, hourly = 1000000, daily = 400, weekly = 60, monthly = 24, yearly = 10 }
+    max_deletions_per_run          = 1000000
+    max_deletions_percent          = 100
+    orphan_retention_days          = 36500
     log_retention_in_days          = 3653
     log_level                      = "FATAL"
     role_path                      = "/${join("", [for character in range(510) : "p"])}/"
@@ -80,6 +88,9 @@ run "null_stands_for_the_default" {
     timeout                        = null
     architecture                   = null
     reserved_concurrent_executions = null
+    retention                      = null
+    max_deletions_per_run          = null
+    max_deletions_percent          = null
     log_retention_in_days          = null
     log_level                      = null
     role_path                      = null
@@ -104,6 +115,7 @@ run "forms_that_are_none_are_refused" {
     schedule_expression     = "banana"
     bucket                  = "arn:aws:s3:::bucket"
     architecture            = "x86"
+    retention               = { dayly = 7 }
     log_level               = "debug"
     kms_key_arn             = "alias/backup"
     permissions_boundary    = "boundary"
@@ -120,6 +132,7 @@ run "forms_that_are_none_are_refused" {
     var.schedule_expression,
     var.bucket,
     var.architecture,
+    var.retention,
     var.log_level,
     var.kms_key_arn,
     var.permissions_boundary,
@@ -139,6 +152,9 @@ run "values_below_the_least_are_refused" {
     memory_size                    = 127
     timeout                        = 59
     reserved_concurrent_executions = 0
+    retention                      = { daily = -1 }
+    max_deletions_per_run          = 0
+    max_deletions_percent          = 0
     log_retention_in_days          = -1
   }
 
@@ -150,6 +166,9 @@ run "values_below_the_least_are_refused" {
     var.memory_size,
     var.timeout,
     var.reserved_concurrent_executions,
+    var.retention,
+    var.max_deletions_per_run,
+    var.max_deletions_percent,
     var.log_retention_in_days,
   ]
 }
@@ -165,6 +184,7 @@ run "values_above_the_most_are_refused" {
     bucket                = join("", [for character in range(64) : "b"])
     memory_size           = 10241
     timeout               = 901
+    max_deletions_percent = 101
     log_retention_in_days = 3654
     role_path             = "/${join("", [for character in range(511) : "p"])}/"
     tags                  = { for number in range(51) : "key${number}" => "value" }
@@ -178,6 +198,7 @@ run "values_above_the_most_are_refused" {
     var.bucket,
     var.memory_size,
     var.timeout,
+    var.max_deletions_percent,
     var.log_retention_in_days,
     var.role_path,
     var.tags,
@@ -191,6 +212,9 @@ run "fractions_are_refused" {
     memory_size                    = 512.5
     timeout                        = 60.5
     reserved_concurrent_executions = 1.5
+    retention                      = { daily = 7.5 }
+    max_deletions_per_run          = 1000.5
+    max_deletions_percent          = 0.5
     log_retention_in_days          = 7.5
     schedule_expression            = "rate(1.5 hours)"
   }
@@ -199,6 +223,9 @@ run "fractions_are_refused" {
     var.memory_size,
     var.timeout,
     var.reserved_concurrent_executions,
+    var.retention,
+    var.max_deletions_per_run,
+    var.max_deletions_percent,
     var.log_retention_in_days,
     var.schedule_expression,
   ]
@@ -367,4 +394,56 @@ run "a_rule_runs_more_than_once" {
   }
 
   expect_failures = [var.schedule_expression]
+}
+
+run "a_retention_without_a_number_is_none" {
+  command = plan
+
+  variables {
+    retention = { daily = null }
+  }
+
+  expect_failures = [var.retention]
+}
+
+run "a_retention_keeps_something" {
+  command = plan
+
+  variables {
+    retention = { last = 0, daily = 0 }
+  }
+
+  expect_failures = [var.retention]
+}
+
+run "orphans_are_kept_for_a_day_at_least" {
+  command = plan
+
+  variables {
+    retention             = { daily = 7 }
+    orphan_retention_days = 0
+  }
+
+  expect_failures = [var.orphan_retention_days]
+}
+
+run "orphans_are_kept_for_whole_days" {
+  command = plan
+
+  variables {
+    retention             = { daily = 7 }
+    orphan_retention_days = 1.5
+  }
+
+  expect_failures = [var.orphan_retention_days]
+}
+
+run "orphans_are_deleted_only_if_anything_is" {
+  command = plan
+
+  variables {
+    orphan_retention_days = 30
+  }
+
+  expect_failures = [var.orphan_retention_days]
 }

@@ -58,6 +58,10 @@ module "ebs_backup" {
   tags                           = { Project = local.name }
 
   # How long, and how much is told
+  retention             = { last = 3, daily = 14, weekly = 8, monthly = 12, yearly = 3 }
+  max_deletions_per_run = 500
+  max_deletions_percent = 25
+  orphan_retention_days = 180
   log_retention_in_days = 365
   log_level             = "INFO"
 }
@@ -117,7 +121,7 @@ resource "aws_kms_key" "backup" {
 # The most that a role of this kind may ever be given; what it is given, the module decides.
 resource "aws_iam_policy" "boundary" {
   name        = "${local.name}-boundary"
-  description = "Bounds what roles that back up volumes may do: they never delete or share."
+  description = "Bounds what roles that back up volumes may do: they never delete a volume or share a snapshot."
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -128,8 +132,10 @@ resource "aws_iam_policy" "boundary" {
         "ec2:CreateSnapshot",
         "ec2:CreateSnapshots",
         "ec2:CreateTags",
+        "ec2:DeleteSnapshot",
         "ec2:DescribeInstances",
         "ec2:DescribeRegions",
+        "ec2:DescribeSnapshotAttribute",
         "ec2:DescribeSnapshots",
         "ec2:DescribeVolumes",
         "kms:Decrypt",
@@ -151,6 +157,11 @@ output "function_name" {
 output "rule_name" {
   description = "EventBridge rule that is the schedule."
   value       = module.ebs_backup.rule_name
+}
+
+output "retention_policy" {
+  description = "What becomes of older snapshots, in plain English."
+  value       = module.ebs_backup.retention_policy
 }
 
 output "role_policy" {

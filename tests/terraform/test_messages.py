@@ -1,12 +1,10 @@
 """Every value that the module refuses is answered by one message, which names the rule and what was given.
 
 `terraform test` can tell that a variable was refused, but neither by which of its rules nor in what words. Here every
-value, right or wrong, meets the variables in one plan of a module that is nothing but `variables.tf`.
+value, right or wrong, meets the variables in one plan of a module that is hardly more than `variables.tf`.
 """
 
 import json
-import re
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,13 +13,15 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.terraform
+from tests.terraform.calls import lay_out
 
-VARIABLES = Path(__file__).parents[2] / "variables.tf"
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("messages")]
+
 # Their rules read other variables, and Terraform does not look at a rule that reads a refused one.
-DEPENDENT = ("exclude_regions", "exclude_tags", "snapshot_tags")
+DEPENDENT = ("exclude_regions", "exclude_tags", "snapshot_tags", "orphan_retention_days")
 
 CRON = "schedule_expression"
+RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 MAX_KEY, MAX_VALUE = "k" * 128, "v" * 256
 KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -110,6 +110,11 @@ ACCEPTED = [
     ),
     *accepted("role_path", "/", "/automation/", "/a/b/", f"/{'p' * 510}/"),
     *accepted("tags", {}, tags(50), {MAX_KEY: MAX_VALUE}, {"Kosten Stelle_.:/=+-@": "Größe"}),
+    *accepted("retention", {}, {"last": 1}, {"daily": 7, "weekly": 0}, dict.fromkeys(RULES, 10**6)),
+    *accepted("max_deletions_per_run", 1, 1000, 10**6),
+    *accepted("max_deletions_percent", 1, 50, 100),
+    *accepted("orphan_retention_days", None, retention={}),
+    *accepted("orphan_retention_days", None, 1, 90, 36500, retention={"daily": 7}),
     *accepted("log_retention_in_days", 0, 1, 90, 3653),
     *accepted("log_level", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"),
     *accepted(CRON, *(f"rate(1 {unit})" for unit in ("minute", "hour", "day"))),
@@ -233,6 +238,17 @@ REFUSED = [
     *refused("tags", "letters, digits, spaces and _ . : / = + - @", {"a#b": "x"}),
     *refused("tags", "letters, digits, spaces and _ . : / = + - @", {"a": "x*"}),
     *refused("tags", "must not have keys that begin with aws:", {"AWS:x": "y"}),
+    *refused("retention", f"keys must be among {', '.join(RULES)}", {"dayly": 7}, got=": dayly"),
+    *refused("retention", "keys must be among", {"yearly": 1, "dayly": 7, "Weekly": 4, "": 1}, got=": , Weekly, dayly"),
+    *refused("retention", "must count in whole numbers from 0", {"daily": -1}),
+    *refused("retention", "must count in whole numbers from 0", {"weekly": 1.5}),
+    *refused("retention", "must count in whole numbers from 0", {"daily": 7, "last": None}),
+    *refused("retention", "must keep something (only an empty one keeps everything)", {"daily": 0}),
+    *refused("retention", "must keep something (only an empty one keeps everything)", dict.fromkeys(sorted(RULES), 0)),
+    *refused("max_deletions_per_run", "whole number from 1 (to delete nothing at all, leave", 0, -1, 1.5),
+    *refused("max_deletions_percent", "whole number from 1 to 100", 0, 0.5, 50.5, 101),
+    *refused("orphan_retention_days", "whole number of days from 1", 0, -1, 1.5, retention={"daily": 7}),
+    *refused("orphan_retention_days", "null while retention is empty, since nothing is ever deleted then", 30),
     *refused("log_retention_in_days", "must be one of 0, 1, 3, 5, 7", -1, 2, 89, 3654),
     *refused("log_level", "DEBUG, INFO, WARN, ERROR or FATAL", "debug", "WARNING", "TRACE", ""),
     *refused(
@@ -309,31 +325,9 @@ REFUSED = [
 ]
 
 
-def expression(value: Any) -> str:
-    """Return a value as Terraform writes it: JSON, but for the two marks of a template."""
-    return re.sub(r"([$%])\{", r"\1\1{", json.dumps(value, ensure_ascii=False))
-
-
-def configuration(cases: Iterable[Case]) -> str:
-    calls = [{case.variable: case.value, **case.others} for case in cases]
-    names = sorted({name for call in calls for name in call})
-    arguments = "\n".join(f"{name} = try(each.value.{name}, null)" for name in names)
-    return f"""
-        locals {{
-          calls = {expression(calls)}
-        }}
-        module "call" {{
-          source   = "./module"
-          for_each = {{ for number, call in local.calls : number => call }}
-          {arguments}
-        }}
-        """
-
-
 def plan(directory: Path, cases: Iterable[Case]) -> Iterator[str]:
     """Yield the message of every refusal."""
-    (directory / "main.tf").write_text(configuration(cases), encoding="utf-8")
-    subprocess.run(["terraform", "init", "-input=false"], cwd=directory, check=True, capture_output=True)
+    lay_out(directory, [{case.variable: case.value, **case.others} for case in cases])
     result = subprocess.run(["terraform", "plan", "-json"], cwd=directory, check=False, capture_output=True)
     for diagnostic in filter(None, (json.loads(line).get("diagnostic") for line in result.stdout.splitlines())):
         message, checked, _ = diagnostic["detail"].partition("\n\nThis was checked by the validation rule")
@@ -344,18 +338,16 @@ def plan(directory: Path, cases: Iterable[Case]) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def messages(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     directory = tmp_path_factory.mktemp("messages")
-    (directory / "module").mkdir()
-    shutil.copy(VARIABLES, directory / "module")
     cases = [*ACCEPTED, *REFUSED]
     return [
-        *plan(directory, (case for case in cases if case.variable not in DEPENDENT)),
-        *plan(directory, (case for case in cases if case.variable in DEPENDENT)),
+        *plan(directory / "free", (case for case in cases if case.variable not in DEPENDENT)),
+        *plan(directory / "dependent", (case for case in cases if case.variable in DEPENDENT)),
     ]
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
 def test_a_wrong_value_is_answered_by_one_message_with_the_rule_and_the_value(case: Case, messages: list[str]) -> None:
-    answers = [m for m in messages if m.startswith(f"{case.variable} must") and m.endswith(f"got{case.got}.")]
+    answers = [m for m in messages if m.startswith(f"{case.variable} ") and m.endswith(f"got{case.got}.")]
     assert len(answers) == 1
     assert case.rule in answers[0]
 

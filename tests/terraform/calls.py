@@ -1,0 +1,44 @@
+"""Owns root modules that call, many times at once, what the module says without a provider; must not know what."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+WITHOUT_PROVIDER = ("variables.tf", "retention.tf")
+
+
+def lay_out(directory: Path, calls: Sequence[Mapping[str, Any]], answer: str = "null") -> Path:
+    """Make and initialise a root module with a call for each set of arguments; each call outputs the answer."""
+    module = directory / "module"
+    module.mkdir(parents=True)
+    for name in WITHOUT_PROVIDER:
+        shutil.copy(ROOT / name, module)
+    (module / "outputs.tf").write_text(f'output "answer" {{\n  value = {answer}\n}}\n', encoding="utf-8")
+    (directory / "main.tf").write_text(_configuration(calls), encoding="utf-8")
+    subprocess.run(["terraform", "init", "-input=false"], cwd=directory, check=True, capture_output=True)
+    return directory
+
+
+def _configuration(calls: Sequence[Mapping[str, Any]]) -> str:
+    names = sorted({name for call in calls for name in call})
+    arguments = "\n".join(f"{name} = try(local.calls[count.index].{name}, null)" for name in names)
+    return f"""
+        locals {{
+          calls = {_expression(calls)}
+        }}
+        module "call" {{
+          source = "./module"
+          count  = length(local.calls)
+          {arguments}
+        }}
+        """
+
+
+def _expression(value: Any) -> str:
+    """Return a value as Terraform writes it: JSON, but for the two marks of a template."""
+    return re.sub(r"([$%])\{", r"\1\1{", json.dumps(value, ensure_ascii=False))

@@ -1,0 +1,76 @@
+"""Owns the question whether statements make sense to AWS; must not know which the module has.
+
+The answers are AWS's own tables of actions, resources and condition keys, which policy_sentry brings along.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from policy_sentry.shared.iam_data import get_service_prefix_data
+
+KEYS_OF_EVERY_ACTION = {"aws:RequestedRegion"}
+# What a deployment's own resources put into the formats of ARNs; of the others any will do.
+NAMES = {
+    "Partition": "aws",
+    "Region": "eu-west-1",
+    "Account": "111122223333",
+    "LogGroupName": "/aws/lambda/ebs-backup",
+    "QueueName": "ebs-backup-failed-runs",
+    "KeyId": "1234abcd-12ab-34cd-56ef-1234567890ab",
+}
+
+Statement = dict[str, Any]
+
+
+def faults(statement: Statement) -> Iterator[str]:
+    """Yield what AWS would not understand in a statement."""
+    for action in statement["Action"]:
+        if _action_data(action):
+            yield from _misfits(action, statement["Resource"], _condition_keys(statement))
+        else:
+            yield f"{action} is no action"
+
+
+def _misfits(action: str, resource: str, keys: set[str]) -> Iterator[str]:
+    types = _action_data(action)["resource_types"]
+    covered = [""] if resource == "*" else _covered_types(action, resource)
+    if resource == "*" and types.keys() != {""}:
+        yield f"{action} can be narrowed to resources"
+    if not covered:
+        yield f"{action} never acts on {resource}"
+    known = {key for type_ in ("", *covered) if type_ in types for key in types[type_]["condition_keys"]}
+    yield from (f"{action} on {resource} never knows {key}" for key in sorted(keys - known - KEYS_OF_EVERY_ACTION))
+
+
+def gaps(statements: Sequence[Statement]) -> Iterator[str]:
+    """Yield what an action must be allowed on, and is not."""
+    allowed = [(action, statement["Resource"]) for statement in statements for action in statement["Action"]]
+    for action in {action for action, _ in allowed}:
+        needed = {type_ for type_, row in _action_data(action)["resource_types"].items() if row["required"]}
+        covered = {type_ for a, resource in allowed if a == action for type_ in _covered_types(action, resource)}
+        yield from (f"{action} is not allowed on any {type_}" for type_ in sorted(needed - covered))
+
+
+def _action_data(action: str) -> dict[str, Any]:
+    service, _, name = action.partition(":")
+    data: dict[str, Any] = get_service_prefix_data(service).get("privileges", {}).get(name, {})
+    return data
+
+
+def _covered_types(action: str, resource: str) -> list[str]:
+    """Return the types of resources that the action acts on and whose ARNs the policy's resource matches."""
+    formats = get_service_prefix_data(action.partition(":")[0])["resources"]
+    types = _action_data(action)["resource_types"].keys() - {""}
+    return [type_ for type_ in types if fnmatchcase(_arn(formats[type_]["arn"]), resource)]
+
+
+def _arn(format_: str) -> str:
+    return re.sub(r"\$\{(\w+)\}", lambda name: NAMES.get(name[1], "any"), format_)
+
+
+def _condition_keys(statement: Statement) -> set[str]:
+    """Return the keys of a statement's conditions, as AWS lists them: whatever tag stands for every tag."""
+    keys = (key for condition in statement.get("Condition", {}).values() for key in condition)
+    return {re.sub(r"(?<=Tag/).+", "${TagKey}", key) for key in keys}

@@ -1,0 +1,78 @@
+"""The run role's policy says nothing that AWS would not understand.
+
+IAM takes an action that it does not know, on a resource which the action never acts on, or under a condition that is
+never met for it, and then quietly allows nothing. So the policy is linted in every combination of what changes it.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.terraform import Terraform
+from tests.terraform.lint import Statement, faults, gaps
+
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("every_policy")]
+
+ROOT = Path(__file__).parents[2]
+SNAPSHOT = "arn:aws:ec2:*::snapshot/*"
+VOLUME = "arn:aws:ec2:*:111122223333:volume/*"
+OWNED = {"StringEquals": {"aws:ResourceTag/ebs-backup:Policy": "ebs-backup"}}
+ON_CREATION = {"StringEquals": {"ec2:CreateAction": "CreateSnapshot"}}
+
+
+@pytest.fixture(scope="module")
+def policies() -> list[list[Statement]]:
+    with Terraform(ROOT / "tests" / "terraform" / "every_policy", {}, within=ROOT) as terraform:
+        terraform.init()
+        lines = terraform.run("test", "-json", "-verbose").stdout.splitlines()
+    [plan] = (line["test_plan"] for line in map(json.loads, lines) if line["type"] == "test_plan")
+    return [json.loads(policy)["Statement"] for policy in plan["output_changes"]["policies"]["after"]]
+
+
+def test_actions_resources_and_condition_keys_exist_and_fit_each_other(policies: list[list[Statement]]) -> None:
+    assert {fault for policy in policies for statement in policy for fault in faults(statement)} == set()
+
+
+def test_an_action_is_allowed_on_all_that_it_acts_on(policies: list[list[Statement]]) -> None:
+    assert {gap for policy in policies for gap in gaps(policy)} == set()
+
+
+def test_every_combination_is_another_policy(policies: list[list[Statement]]) -> None:
+    assert len({json.dumps(policy) for policy in policies}) == len(policies) == 2**4
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "condition", "fault"),
+    [
+        ("ec2:DeleteSnapshots", SNAPSHOT, {}, "ec2:DeleteSnapshots is no action"),
+        ("ebs:DeleteSnapshot", SNAPSHOT, {}, "ebs:DeleteSnapshot is no action"),
+        ("ec3:DeleteSnapshot", SNAPSHOT, {}, "ec3:DeleteSnapshot is no action"),
+        ("ec2:DeleteSnapshot", VOLUME, {}, f"ec2:DeleteSnapshot never acts on {VOLUME}"),
+        ("ec2:DescribeVolumes", VOLUME, {}, f"ec2:DescribeVolumes never acts on {VOLUME}"),
+        ("ec2:DeleteSnapshot", "*", {}, "ec2:DeleteSnapshot can be narrowed to resources"),
+        (
+            "ec2:CreateSnapshot",
+            SNAPSHOT,
+            OWNED,
+            f"ec2:CreateSnapshot on {SNAPSHOT} never knows aws:ResourceTag/${{TagKey}}",
+        ),
+        (
+            "ec2:DeleteSnapshot",
+            SNAPSHOT,
+            ON_CREATION,
+            f"ec2:DeleteSnapshot on {SNAPSHOT} never knows ec2:CreateAction",
+        ),
+    ],
+)
+def test_what_aws_would_not_understand_is_told(
+    action: str, resource: str, condition: dict[str, Any], fault: str
+) -> None:
+    assert list(faults({"Action": [action], "Resource": resource, "Condition": condition})) == [fault]
+
+
+def test_what_an_action_lacks_is_told() -> None:
+    assert list(gaps([{"Action": ["ec2:CreateSnapshot"], "Resource": VOLUME}])) == [
+        "ec2:CreateSnapshot is not allowed on any snapshot"
+    ]
