@@ -64,12 +64,19 @@ class Region:
     def root_devices(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """Return instance id -> name of its root device, for those that exist and have one."""
         found = {}
-        for start in range(0, len(instance_ids), MAX_FILTER_VALUES):
-            chunk = instance_ids[start : start + MAX_FILTER_VALUES]
+        for chunk in _chunks(instance_ids):
             for page in self._pages("describe_instances", Filters=_filters({"instance-id": chunk})):
                 instances = [i for reservation in page["Reservations"] for i in reservation["Instances"]]
                 found.update({i["InstanceId"]: i["RootDeviceName"] for i in instances if i.get("RootDeviceName")})
         return found
+
+    def existing_volume_ids(self, volume_ids: Sequence[str]) -> frozenset[str]:
+        """Return those of the ids whose volume exists, in whatever state."""
+        found: set[str] = set()
+        for chunk in _chunks(volume_ids):
+            for page in self._pages("describe_volumes", Filters=_filters({"volume-id": chunk})):
+                found.update(volume["VolumeId"] for volume in page["Volumes"])
+        return frozenset(found)
 
     def create(self, create: Create, tags: Mapping[str, str], description: str) -> tuple[Snapshot, ...]:
         """Start the snapshots of a create: one, or a crash-consistent set of which EC2 makes all or none."""
@@ -91,6 +98,15 @@ class Region:
     def tag(self, snapshot_id: str, tags: Mapping[str, str]) -> None:
         """Add tags to a snapshot, replacing the values of those it has."""
         self._call("create_tags", Resources=[snapshot_id], Tags=_tag_list(tags))
+
+    def shared_with(self, snapshot_id: str) -> tuple[str, ...]:
+        """Return the accounts that may restore a snapshot, or `all` for everybody."""
+        answer = self._read("describe_snapshot_attribute", SnapshotId=snapshot_id, Attribute="createVolumePermission")
+        return tuple(p.get("UserId") or p["Group"] for p in answer["CreateVolumePermissions"])
+
+    def delete(self, snapshot_id: str) -> None:
+        """Delete a snapshot."""
+        self._call("delete_snapshot", SnapshotId=snapshot_id)
 
     def _pages(self, method: str, **parameters: Any) -> Iterator[Any]:
         while True:
@@ -153,6 +169,10 @@ def _error(operation: str, failure: ClientError | BotoCoreError) -> Ec2Error:
     return Ec2Error(operation, type(failure).__name__, str(failure), Kind.AMBIGUOUS)
 
 
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (values[start : start + MAX_FILTER_VALUES] for start in range(0, len(values), MAX_FILTER_VALUES))
+
+
 def _filters(filters: Mapping[str, Sequence[str]]) -> list[Any]:
     return [{"Name": name, "Values": list(values)} for name, values in filters.items()]
 
@@ -187,4 +207,5 @@ def _snapshot(raw: Any) -> Snapshot:
         state=raw["State"],
         size_gib=raw["VolumeSize"],
         tags=_tags(raw),
+        storage_tier=raw.get("StorageTier", "standard"),
     )

@@ -10,12 +10,12 @@ an answer that was lost on its way, the next attempt looks again.
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from .ec2 import CONNECTIONS_PER_REGION, MAX_FILTER_VALUES, Region
 from .errors import WAITS, Ec2Error, Kind
-from .model import Create, Outcome, Plan, Problem, Snapshot, Status, Tag, Volume
+from .model import Action, Create, Delete, Outcome, Plan, Problem, Snapshot, Status, Tag, Volume
 from .pacing import Clock
 from .plan import completion, one_by_one, snapshots_of_run
 from .policy import Policy
@@ -42,6 +42,8 @@ _EVENTS = {
     Status.CREATED: (logging.INFO, "snapshot_create_started"),
     Status.ALREADY_THERE: (logging.INFO, "snapshot_found"),
     Status.TAGGED: (logging.DEBUG, "snapshot_tagged"),
+    Status.DELETED: (logging.INFO, "snapshot_deleted"),
+    Status.KEPT: (logging.INFO, "snapshot_kept"),
     Status.SKIPPED: (logging.INFO, "volume_skipped"),
     Status.SET_REFUSED: (logging.WARNING, "set_refused"),
     Status.FAILED: (logging.ERROR, "action_failed"),
@@ -68,13 +70,27 @@ class Engine:
         creates = [action for action in plan.actions if isinstance(action, Create)]
         self._volumes = {volume.id: volume for create in creates for volume in create.volumes}
         self._looked_at = dict.fromkeys(self._volumes, observed_at)
-        self._queue.put(plan.actions)
+        deletes = [action for action in plan.actions if isinstance(action, Delete)]
+        self._do([action for action in plan.actions if not isinstance(action, Delete)], workers)
+        self._do(self._without_those_of_failed_backups(deletes), workers)
+        return tuple(self._outcomes)
+
+    def _do(self, actions: Sequence[Action], workers: int) -> None:
+        self._queue.put(actions)
         with ThreadPoolExecutor(workers, thread_name_prefix=self._region.name) as pool:
-            for worker in [pool.submit(self._work) for _ in plan.actions[:workers]]:
+            for worker in [pool.submit(self._work) for _ in actions[:workers]]:
                 worker.result()
         for task in self._queue.drain(*BUCKETS):
-            self._finish(task, Status.UNFINISHED, "out of time", task.problem)
-        return tuple(self._outcomes)
+            self._finish(task.action, Status.UNFINISHED, "out of time", task.problem)
+
+    def _without_those_of_failed_backups(self, deletes: Sequence[Delete]) -> list[Delete]:
+        """Spare the snapshots of volumes that got no new one, unless only deleting can make room for new ones."""
+        bad = [o for o in self._outcomes if o.status in (Status.FAILED, Status.UNFINISHED)]
+        failed = {o.volume_id for o in bad if not (o.problem and o.problem.code == "SnapshotLimitExceeded")}
+        for delete in deletes:
+            if delete.volume_id in failed:
+                self._finish(delete, Status.KEPT, "the backup of its volume failed in this run")
+        return [delete for delete in deletes if delete.volume_id not in failed]
 
     def _work(self) -> None:
         while task := self._queue.next():
@@ -85,17 +101,25 @@ class Engine:
             except Exception as error:
                 log.exception("action_failed_unexpectedly")
                 problem = Problem(task.action.operation, type(error).__name__, str(error))
-                self._finish(task, Status.FAILED, problem=problem)
+                self._finish(task.action, Status.FAILED, problem=problem)
             finally:
                 self._queue.done()
 
     def _attempt(self, task: Task) -> None:
-        if isinstance(task.action, Tag):
-            self._region.tag(task.action.snapshot_id, task.action.tags)
-            self._queue.accepted(task.action.operation)
-            self._finish(task, Status.TAGGED)
+        action = task.action
+        if isinstance(action, Create):
+            self._attempt_create(task, action)
+        elif isinstance(action, Tag):
+            self._region.tag(action.snapshot_id, action.tags)
+            self._queue.accepted(action.operation)
+            self._finish(action, Status.TAGGED)
+        elif accounts := self._region.shared_with(action.snapshot_id):
+            self._queue.accepted(action.operation, token_spent=False)
+            self._finish(action, Status.KEPT, f"shared with {', '.join(accounts)}")
         else:
-            self._attempt_create(task, task.action)
+            self._region.delete(action.snapshot_id)
+            self._queue.accepted(action.operation)
+            self._finish(action, Status.DELETED, action.reason)
 
     def _attempt_create(self, task: Task, create: Create) -> None:
         """Create what is still missing, unless it may yet turn up."""
@@ -166,13 +190,13 @@ class Engine:
             task.lost_at = self._clock.now() if error.kind is Kind.AMBIGUOUS else task.lost_at
         delay = self._delay(task.action, error)
         if delay is None or task.attempt == MAX_ATTEMPTS:
-            self._give_up(task, task.action, error)
+            self._give_up(task, error)
         else:
             # Snapshots pending elsewhere end in their own time: that is no fault of this volume.
             task.attempt += error.code != "PendingSnapshotLimitExceeded"
             self._queue.again(task, delay, token_spent=sent)
 
-    def _delay(self, action: Create | Tag, error: Ec2Error) -> float | None:
+    def _delay(self, action: Action, error: Ec2Error) -> float | None:
         """Return the seconds after which the same action may succeed, or None if it never will."""
         if error.kind in (Kind.AMBIGUOUS, Kind.THROTTLED):
             return FIRST_LOOK
@@ -182,27 +206,31 @@ class Engine:
             return None  # one volume of the set has to wait: the others need not
         return WAITS.get(error.code)
 
-    def _give_up(self, task: Task, action: Create | Tag, error: Ec2Error) -> None:
+    def _give_up(self, task: Task, error: Ec2Error) -> None:
+        action, problem = task.action, error.problem
         if error.kind is Kind.REGION_FULL:
-            for other in (task, *self._queue.drain(*CREATING)):
-                self._finish(other, Status.FAILED, problem=error.problem)
-        elif isinstance(action, Create) and action.instance_id and error.problem.operation == action.operation:
-            self._finish(task, Status.SET_REFUSED, problem=error.problem)
+            for other in (action, *(t.action for t in self._queue.drain(*CREATING))):
+                self._finish(other, Status.FAILED, problem=problem)
+        elif isinstance(action, Create) and action.instance_id and problem.operation == action.operation:
+            self._finish(action, Status.SET_REFUSED, problem=problem)
             reason = f"one by one: EC2 refused the set of {action.instance_id}: {error.code}"
             self._queue.put(one_by_one(action.volumes, reason))
+        elif isinstance(action, Delete) and error.kind is Kind.GONE:
+            self._finish(action, Status.DELETED, "somebody else deleted it")
+        elif isinstance(action, Delete) and error.kind is Kind.REFUSED:
+            self._finish(action, Status.KEPT, f"EC2 refuses to delete it: {error.code}", problem)
         elif error.kind is Kind.GONE:
-            self._finish(task, Status.SKIPPED, "deleted during the run", error.problem)
+            self._finish(action, Status.SKIPPED, "deleted during the run", problem)
         else:
-            self._finish(task, Status.FAILED, problem=error.problem)
+            self._finish(action, Status.FAILED, problem=problem)
 
     # --- outcomes ---
 
-    def _finish(self, task: Task, status: Status, reason: str = "", problem: Problem | None = None) -> None:
-        action = task.action
-        if isinstance(action, Tag):
-            self._record(Outcome(status, action.volume_id, action.operation, action.snapshot_id, reason, problem))
-        else:
+    def _finish(self, action: Action, status: Status, reason: str = "", problem: Problem | None = None) -> None:
+        if isinstance(action, Create):
             self._record(*(Outcome(status, v.id, action.operation, None, reason, problem) for v in action.volumes))
+        else:
+            self._record(Outcome(status, action.volume_id, action.operation, action.snapshot_id, reason, problem))
 
     def _record(self, *outcomes: Outcome) -> None:
         for outcome in outcomes:
@@ -211,7 +239,7 @@ class Engine:
             log.log(level, event, extra=_log_fields(self._region.name, outcome))
 
 
-def _is_set(action: Create | Tag) -> bool:
+def _is_set(action: Action) -> bool:
     return isinstance(action, Create) and action.instance_id is not None
 
 

@@ -51,16 +51,21 @@ class Snapshot:
     state: str
     size_gib: int
     tags: Mapping[str, str] = field(default_factory=dict)
+    storage_tier: str = "standard"
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What one region holds, as far as a plan depends on it."""
+    """What one region holds, as far as a plan depends on it.
+
+    `volumes` are those in use; `other_volume_ids` the ids of further volumes that exist, as far as somebody asked.
+    """
 
     region: str
     volumes: tuple[Volume, ...]
     snapshots: tuple[Snapshot, ...]
     root_devices: Mapping[str, str] = field(default_factory=dict)
+    other_volume_ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,18 @@ class Tag:
     operation = "CreateTags"
 
 
-Action = Create | Tag
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete a snapshot that no rule of the retention keeps."""
+
+    snapshot_id: str
+    volume_id: str
+    reason: str
+
+    operation = "DeleteSnapshot"
+
+
+Action = Create | Tag | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +120,29 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a snapshot stays or may go, and why."""
+
+    snapshot: Snapshot
+    keep: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run will do in one region; empty when the world is already as it should be."""
+    """What one run will do in one region; without any actions when the world is already as it should be.
+
+    `verdicts` are those on every snapshot of the deployment, where there is a retention; `brake` says why none of
+    those that may go is deleted in this run.
+    """
 
     region: str
     selected: int
     actions: tuple[Action, ...] = ()
     already_there: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[Skip, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    brake: str | None = None
 
 
 class Status(StrEnum):
@@ -120,6 +151,8 @@ class Status(StrEnum):
     CREATED = "created"
     ALREADY_THERE = "already_there"
     TAGGED = "tagged"
+    DELETED = "deleted"
+    KEPT = "kept"  # a snapshot that was to be deleted, and must not or cannot be
     SKIPPED = "skipped"
     SET_REFUSED = "set_refused"  # EC2 would not make the set; the volume is tried by itself
     FAILED = "failed"

@@ -1,25 +1,45 @@
 """The first step: read what a plan depends on in one region, with as few calls as it takes."""
 
+from dataclasses import replace
+
 from .ec2 import Region
-from .model import World
+from .model import Snapshot, World
 from .plan import instance_sets
 from .policy import Policy
+from .retention import by_volume
 from .tags import PENDING, policy_tag, run_tag, tag_key
 
 
 def observe(region: Region, policy: Policy, run_id: str) -> World:
-    """Read a region; raise Ec2Error if any part of it cannot be read, since half a world makes a wrong plan.
-
-    Of the snapshots only those matter that this run has made, and those of a set, of whatever run, that still lack
-    the tags of their own volume.
-    """
-    owner, run = policy_tag(policy), run_tag(policy, run_id)
-    snapshots = {
-        snapshot.id: snapshot
-        for key, value in (run, (tag_key(policy, "VolumeId"), PENDING))
-        for snapshot in region.snapshots({f"tag:{owner[0]}": [owner[1]], f"tag:{key}": [value]})
-    }
-    volumes = region.volumes()
-    world = World(region.name, volumes, tuple(snapshots.values()))
+    """Read a region; raise Ec2Error if any part of it cannot be read, since half a world makes a wrong plan."""
+    snapshots = _snapshots(region, policy, run_id)
+    world = World(region.name, region.volumes(), snapshots)
     partial = [s.instance_id for s in instance_sets(world, policy, run_id) if s.others]
-    return World(region.name, volumes, world.snapshots, region.root_devices(partial))
+    return replace(
+        world,
+        root_devices=region.root_devices(partial),
+        other_volume_ids=region.existing_volume_ids(_not_in_use(world, policy)),
+    )
+
+
+def _snapshots(region: Region, policy: Policy, run_id: str) -> tuple[Snapshot, ...]:
+    """Read the snapshots that matter.
+
+    To a retention that is all of the deployment's; without one, those that this run has made, and those of a set, of
+    whatever run, that still lack the tags of their own volume.
+    """
+    key, value = policy_tag(policy)
+    owned = {f"tag:{key}": [value]}
+    if policy.retention.rules:
+        return region.snapshots(owned)
+    narrower = (run_tag(policy, run_id), (tag_key(policy, "VolumeId"), PENDING))
+    found = [snapshot for key, value in narrower for snapshot in region.snapshots(owned | {f"tag:{key}": [value]})]
+    return tuple({snapshot.id: snapshot for snapshot in found}.values())
+
+
+def _not_in_use(world: World, policy: Policy) -> list[str]:
+    """Return the ids of the snapshots' volumes that may be gone, if that makes a difference."""
+    if policy.orphan_retention_days is None or not policy.retention.rules:
+        return []
+    in_use = {volume.id for volume in world.volumes}
+    return [id_ for id_ in by_volume(world.snapshots, tag_key(policy, "VolumeId")) if id_ not in in_use]

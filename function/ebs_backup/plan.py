@@ -5,17 +5,22 @@ a duplicate event and a run resumed after a crash are the same case: plan again.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from .model import Create, Plan, Snapshot, Tag, Volume, World
+from .model import Create, Delete, Plan, Snapshot, Tag, Verdict, Volume, World
 from .policy import Policy
+from .retention import by_volume, judge_orphan, volume_id_of
 from .selection import select
 from .tags import PENDING, completing_tags, policy_tag, run_tag, tag_key
 
 # CreateSnapshots refuses a longer list, and a list that names the root volume:
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceSpecification.html
 MAX_EXCLUDED_DATA_VOLUMES = 40
+
+# Up to so many deletions are no catastrophe, whatever their share: the last snapshots of a region that is given up.
+FEW_DELETIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +32,25 @@ class InstanceSet:
     others: tuple[Volume, ...]
 
 
-def plan(world: World, policy: Policy, run_id: str) -> Plan:
-    """Return what is still to be done in the world's region for this run."""
+def plan(world: World, policy: Policy, run_id: str, at: datetime) -> Plan:
+    """Return what is still to be done in the world's region for this run, which began at that time."""
     selection = select(policy, world.volumes)
     done = snapshots_of_run(world.snapshots, policy, run_id)
+    verdicts = _verdicts(world, policy, at)
+    deletes = tuple(_delete(verdict, policy) for verdict in verdicts if not verdict.keep)
+    brake = _brake(policy, len(deletes), len(verdicts))
     return Plan(
         region=world.region,
         selected=len(selection.selected),
-        actions=(*_creates(world, policy, run_id), *_completions(world, policy)),
+        actions=(
+            *_creates(world, policy, run_id),
+            *_completions(world, policy, but={delete.snapshot_id for delete in deletes}),
+            *(() if brake else deletes),
+        ),
         already_there={v.id: done[v.id] for v in selection.selected if v.id in done},
         skipped=selection.skipped,
+        verdicts=verdicts,
+        brake=brake,
     )
 
 
@@ -126,11 +140,55 @@ def _excluded(each: InstanceSet, root_devices: Mapping[str, str]) -> tuple[bool,
     return bool(boot), tuple(sorted(v.id for v in each.others if v.id not in boot))
 
 
-def _completions(world: World, policy: Policy) -> tuple[Tag, ...]:
+def _completions(world: World, policy: Policy, *, but: Collection[str]) -> tuple[Tag, ...]:
     volumes = {volume.id: volume for volume in world.volumes}
     unfinished = (tag_key(policy, "VolumeId"), PENDING)
     return tuple(
         completion(policy, snapshot, volumes.get(snapshot.volume_id))
         for snapshot in sorted(world.snapshots, key=lambda s: s.id)
-        if {policy_tag(policy), unfinished} <= snapshot.tags.items() and snapshot.state != "error"
+        if {policy_tag(policy), unfinished} <= snapshot.tags.items()
+        and snapshot.state != "error"
+        and snapshot.id not in but
     )
+
+
+def _verdicts(world: World, policy: Policy, at: datetime) -> tuple[Verdict, ...]:
+    """Judge every snapshot of this deployment, and no other, if there is a retention at all.
+
+    A copy that somebody made into another region, tags and all, is not the deployment's: its region tag tells.
+    """
+    if not policy.retention.rules:
+        return ()
+    exists = {volume.id for volume in world.volumes} | world.other_volume_ids
+    marks = {policy_tag(policy), (tag_key(policy, "Region"), world.region)}
+    owned = [snapshot for snapshot in world.snapshots if marks <= snapshot.tags.items()]
+    verdicts: list[Verdict] = []
+    for volume_id, snapshots in by_volume(owned, tag_key(policy, "VolumeId")).items():
+        days = None if volume_id in exists else policy.orphan_retention_days
+        verdicts += judge_orphan(snapshots, policy.retention, days=days, at=at)
+    return tuple(_spare_archived(verdict) for verdict in verdicts)
+
+
+def _delete(verdict: Verdict, policy: Policy) -> Delete:
+    volume_id = volume_id_of(verdict.snapshot, tag_key(policy, "VolumeId"))
+    return Delete(verdict.snapshot.id, volume_id, ", ".join(verdict.reasons))
+
+
+def _spare_archived(verdict: Verdict) -> Verdict:
+    """Keep what is archived: EC2 bills at least 90 days of it, and only who archived it knows since when.
+
+    https://docs.aws.amazon.com/ebs/latest/userguide/snapshot-archive-pricing.html
+    """
+    if verdict.keep or verdict.snapshot.storage_tier == "standard":
+        return verdict
+    return replace(verdict, keep=True, reasons=(f"in the {verdict.snapshot.storage_tier} tier",))
+
+
+def _brake(policy: Policy, deletions: int, snapshots: int) -> str | None:
+    """Return why a run must not delete so many snapshots at once, if so."""
+    would = f"would delete {deletions} of {snapshots} snapshots, more than"
+    if deletions > policy.max_deletions_per_run:
+        return f"{would} max_deletions_per_run = {policy.max_deletions_per_run}"
+    if deletions > FEW_DELETIONS and deletions * 100 > snapshots * policy.max_deletions_percent:
+        return f"{would} max_deletions_percent = {policy.max_deletions_percent}"
+    return None

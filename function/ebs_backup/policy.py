@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
+from .retention import Retention, RetentionError, parse_retention
+
+NO_RETENTION = Retention()
+
 
 class PolicyError(ValueError):
     """The policy is not one: says which key, which rule and which value."""
@@ -28,6 +32,10 @@ class Policy:
     copy_volume_tags: bool = True
     snapshot_tags: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
+    retention: Retention = NO_RETENTION
+    max_deletions_per_run: int = 1000
+    max_deletions_percent: int = 50
+    orphan_retention_days: int | None = None
 
 
 def parse_policy(text: str) -> Policy:
@@ -49,15 +57,34 @@ def parse_policy(text: str) -> Policy:
 
 def _checked(key: str, type_: str, value: Any) -> Any:
     """Return the value as the field's type wants it."""
+    if key == "retention":
+        return _retention(value)
     if "tuple" in type_:
         return strings(f"policy key {key}", value)
     if "Mapping" in type_:
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
             raise PolicyError(f"policy key {key} must be an object of strings; got: {value!r}")
         return value
+    if "int" in type_:
+        return _positive(key, value, optional="None" in type_)
     expected = bool if "bool" in type_ else str
     if not isinstance(value, expected):
         raise PolicyError(f"policy key {key} must be a {expected.__name__}; got: {value!r}")
+    return value
+
+
+def _retention(value: Any) -> Retention:
+    try:
+        return parse_retention(value)
+    except RetentionError as error:
+        raise PolicyError(f"policy key retention: {error}") from None
+
+
+def _positive(key: str, value: Any, *, optional: bool) -> int | None:
+    if value is None and optional:
+        return None
+    if type(value) is not int or value < 1:
+        raise PolicyError(f"policy key {key} must be a whole number, 1 or more; got: {value!r}")
     return value
 
 

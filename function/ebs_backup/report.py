@@ -7,14 +7,20 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from .errors import Kind, kind_of
-from .model import Action, Create, Outcome, Plan, Problem, Status
+from .model import Action, Create, Outcome, Plan, Problem, Status, Verdict
+from .policy import Policy
+from .request import Request
+from .retention import in_words
 
 log = logging.getLogger(__name__)
 
 SCHEMA = 1
+
+COUNTS = ("selected", "created", "already_there", "tagged", "deleted", "kept", "skipped", "failed", "unfinished")
 
 # However large the estate, a report stays below Lambda's 6 MB answer and CloudWatch's 256 KB log event.
 MAX_LISTED = 20
@@ -36,6 +42,7 @@ class RegionResult:
     plan: Plan | None = None
     outcomes: Sequence[Outcome] = ()
     problem: Problem | None = None
+    dry_run: bool = False
     denial_expected: bool = False
     duration_seconds: float = 0.0
     api_calls: Mapping[str, int] = field(default_factory=dict)
@@ -48,9 +55,19 @@ class RegionResult:
         return tuple(o for o in bad if not self._is_expected(o.problem))
 
     @property
+    def brake(self) -> str | None:
+        """Why nothing was deleted that should have been."""
+        return self.plan.brake if self.plan and not self.dry_run else None
+
+    @property
+    def unread(self) -> Problem | None:
+        """Why the region could not be read, unless that was to be expected."""
+        return None if self._is_expected(self.problem) else self.problem
+
+    @property
     def status(self) -> str:
         """One of completed, denied (as expected), failed."""
-        if self.failures or (self.problem and not self._is_expected(self.problem)):
+        if self.failures or self.unread or self.brake:
             return "failed"
         denied = self.problem or any(o.status is Status.FAILED for o in self.outcomes)
         return "denied" if denied else "completed"
@@ -63,10 +80,9 @@ class RegionResult:
 class Run:
     """One run as a whole."""
 
-    policy: str
-    run_id: str
-    dry_run: bool
-    started_at: str
+    policy: Policy
+    request: Request
+    started_at: datetime
     duration_seconds: float
     results: Sequence[RegionResult]
 
@@ -76,19 +92,19 @@ class Run:
         return any(result.status == "failed" for result in self.results)
 
 
-def report(run: Run) -> dict[str, Any]:
-    """Return the run report: plain JSON types only."""
-    regions = {result.region: _region(result, dry_run=run.dry_run) for result in run.results}
-    counts = ("selected", "created", "already_there", "tagged", "skipped", "failed", "unfinished")
+def report(run: Run, *, listed: int = MAX_ACTIONS) -> dict[str, Any]:
+    """Return the run report: plain JSON types only. A dry run's lists at most so many actions and verdicts a region."""
+    regions = {result.region: _region(result, listed) for result in run.results}
     return {
         "schema": SCHEMA,
-        "policy": run.policy,
-        "run_id": run.run_id,
-        "dry_run": run.dry_run,
+        "policy": run.policy.name,
+        "retention": in_words(run.policy.retention),
+        "run_id": run.request.run_id,
+        "dry_run": run.request.dry_run,
         "status": "failed" if run.failed else "completed",
-        "started_at": run.started_at,
+        "started_at": run.started_at.isoformat(timespec="seconds"),
         "duration_seconds": round(run.duration_seconds, 3),
-        "totals": {count: sum(region[count] for region in regions.values()) for count in counts},
+        "totals": {count: sum(region[count] for region in regions.values()) for count in COUNTS},
         "regions": regions,
     }
 
@@ -96,15 +112,19 @@ def report(run: Run) -> dict[str, Any]:
 def summary(run: Run) -> str:
     """Return a few lines that say what a failed run left undone, and why."""
     failures = [(r.region, o) for r in run.results for o in r.failures]
-    without = {(region, o.volume_id) for region, o in failures if o.operation != "CreateTags"}
+    without = {(region, o.volume_id) for region, o in failures if o.operation in ("CreateSnapshot", "CreateSnapshots")}
     selected = sum(result.plan.selected for result in run.results if result.plan)
-    unread = [r for r in run.results if r.status == "failed" and r.problem]
-    lines = [f"{r.region}: {_words(r.problem)}" for r in unread if r.problem]
-    lines += [f"{region}: {o.volume_id}: {_words(o.problem, o.reason)}" for region, o in failures]
-    head = f"run {run.run_id} of {run.policy}: {len(without)} of {selected} volumes have no snapshot of this run"
-    head += f", {len(unread)} of {len(run.results)} regions could not be read" if unread else ""
+    unread = [f"{r.region}: {_words(r.unread)}" for r in run.results if r.unread]
+    braked = [f"{r.region}: deletion brake: {r.brake}" for r in run.results if r.brake]
+    head = [f"{len(without)} of {selected} volumes have no snapshot of this run"]
+    head += [f"{len(unread)} of {len(run.results)} regions could not be read"] if unread else []
+    head += [f"nothing was deleted in {len(braked)} regions"] if braked else []
+    lines = (
+        unread + braked + [f"{r}: {o.snapshot_id or o.volume_id}: {_words(o.problem, o.reason)}" for r, o in failures]
+    )
     rest = [f"and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
-    return "\n- ".join([head, *lines[:MAX_LISTED], *rest])
+    first = f"run {run.request.run_id} of {run.policy.name}: {', '.join(head)}"
+    return "\n- ".join([first, *lines[:MAX_LISTED], *rest])
 
 
 def log_report(run: Run) -> None:
@@ -113,43 +133,70 @@ def log_report(run: Run) -> None:
     for region, result in whole.pop("regions").items():
         for action in result.pop("actions", ()):
             log.info("action_planned", extra={"region": region, "action": action})
+        for verdict in result.pop("verdicts", ()):
+            log.info("snapshot_judged", extra={"region": region, "verdict": verdict})
         log.log(_LEVELS[result["status"]], "region_completed", extra={"region": region, "report": result})
     log.log(_LEVELS[whole["status"]], "run_completed", extra={"report": whole})
 
 
-def _region(result: RegionResult, *, dry_run: bool) -> dict[str, Any]:
-    outcomes = Counter(outcome.status for outcome in result.outcomes)
+def _region(result: RegionResult, listed: int) -> dict[str, Any]:
+    by_status = Counter(outcome.status for outcome in result.outcomes)
     plan = result.plan or Plan(result.region, selected=0)
-    reasons = [skip.reason for skip in plan.skipped]
-    reasons += [o.reason for o in result.outcomes if o.status is Status.SKIPPED]
-    apart = [o.reason for o in result.outcomes if o.status is Status.CREATED and o.reason]
-    problems = [_problem(None, result.problem)] if result.problem else []
-    problems += [_problem(o, o.problem) for o in result.outcomes if o.problem or o.status is Status.UNFINISHED]
+    skipped = [skip.reason for skip in plan.skipped] + _reasons(result, Status.SKIPPED)
+    problems = _problems(result)
     return {
         "status": result.status,
         "selected": plan.selected,
-        "created": outcomes[Status.CREATED],
-        "already_there": len(plan.already_there) + outcomes[Status.ALREADY_THERE],
-        "tagged": outcomes[Status.TAGGED],
-        "skipped": len(reasons),
-        "skipped_because": _counted(reasons),
-        "apart_because": _counted(apart),
-        "failed": outcomes[Status.FAILED],
-        "unfinished": outcomes[Status.UNFINISHED],
+        "created": by_status[Status.CREATED],
+        "already_there": len(plan.already_there) + by_status[Status.ALREADY_THERE],
+        "tagged": by_status[Status.TAGGED],
+        "deleted": by_status[Status.DELETED],
+        "kept": by_status[Status.KEPT],
+        "skipped": len(skipped),
+        "failed": by_status[Status.FAILED],
+        "unfinished": by_status[Status.UNFINISHED],
+        "skipped_because": _counted(skipped),
+        "apart_because": _counted(_reasons(result, Status.CREATED)),
+        "kept_because": _counted(_reasons(result, Status.KEPT)),
+        "deletion_brake": plan.brake,
         "problems": problems[:MAX_LISTED],
         "problems_not_listed": len(problems[MAX_LISTED:]),
         "duration_seconds": round(result.duration_seconds, 3),
         "api_calls": dict(result.api_calls),
         "throttled_calls": dict(result.throttled_calls),
-        **(_planned(plan) if dry_run else {}),
+        **(_planned(plan, listed) if result.dry_run else {}),
     }
 
 
-def _planned(plan: Plan) -> dict[str, Any]:
+def _reasons(result: RegionResult, status: Status) -> list[str]:
+    return [outcome.reason for outcome in result.outcomes if outcome.status is status and outcome.reason]
+
+
+def _problems(result: RegionResult) -> list[dict[str, Any]]:
+    """List what went wrong, what fails the run first."""
+    failing = set(result.failures)
+    told = [o for o in result.outcomes if o.problem or o.status is Status.UNFINISHED]
+    told.sort(key=lambda o: o not in failing)
+    unread = [_brief(result.problem)] if result.problem else []
+    return unread + [_problem(outcome) for outcome in told]
+
+
+def _problem(outcome: Outcome) -> dict[str, Any]:
+    about = {"volume_id": outcome.volume_id, "snapshot_id": outcome.snapshot_id, "status": str(outcome.status)}
+    return about | _brief(outcome.problem or Problem(outcome.operation, "", outcome.reason))
+
+
+def _brief(problem: Problem) -> dict[str, Any]:
+    return {**asdict(problem), "message": problem.message[:MAX_MESSAGE]}
+
+
+def _planned(plan: Plan, listed: int) -> dict[str, Any]:
     return {
         "planned": dict(Counter(action.operation for action in plan.actions)),
-        "actions": [_action(action) for action in plan.actions[:MAX_ACTIONS]],
-        "actions_not_listed": len(plan.actions[MAX_ACTIONS:]),
+        "actions": [_action(action) for action in plan.actions[:listed]],
+        "actions_not_listed": len(plan.actions[listed:]),
+        "verdicts": [_verdict(verdict) for verdict in plan.verdicts[:listed]],
+        "verdicts_not_listed": len(plan.verdicts[listed:]),
     }
 
 
@@ -160,17 +207,14 @@ def _action(action: Action) -> dict[str, Any]:
     return about | {"volume_ids": [action.volume_id], "snapshot_id": action.snapshot_id}
 
 
-def _problem(outcome: Outcome | None, problem: Problem | None) -> dict[str, Any]:
-    about = {"volume_id": outcome.volume_id, "status": str(outcome.status)} if outcome else {}
-    if outcome and outcome.snapshot_id:
-        about["snapshot_id"] = outcome.snapshot_id
-    if problem is None:
-        return about | {
-            "operation": outcome.operation if outcome else "",
-            "code": "",
-            "message": "out of time",
-        }
-    return about | asdict(problem) | {"message": problem.message[:MAX_MESSAGE]}
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "snapshot_id": verdict.snapshot.id,
+        "volume_id": verdict.snapshot.volume_id,
+        "started_at": verdict.snapshot.started_at.isoformat(timespec="seconds"),
+        "keep": verdict.keep,
+        "reasons": list(verdict.reasons),
+    }
 
 
 def _words(problem: Problem | None, otherwise: str = "") -> str:

@@ -12,7 +12,12 @@ from .model import Action, Problem
 from .pacing import Clock, TokenBucket
 
 # Requests that an API's bucket holds, and requests a second that refill it (see TokenBucket).
-BUCKETS = {"CreateSnapshot": (100, 5), "CreateSnapshots": (100, 5), "CreateTags": (100, 10)}
+BUCKETS = {
+    "CreateSnapshot": (100, 5),
+    "CreateSnapshots": (100, 5),
+    "CreateTags": (100, 10),
+    "DeleteSnapshot": (100, 5),
+}
 
 
 @dataclass(order=True, slots=True)

@@ -8,6 +8,7 @@ from ebs_backup.policy import Policy
 RUN = "2026-11-23T03:00:00Z"
 REGION = "eu-west-1"
 ZONE = "eu-west-1a"
+AT = datetime(2026, 11, 23, 3, 0, 1, tzinfo=UTC)
 
 
 def policy(**changes: object) -> Policy:
@@ -23,10 +24,11 @@ def volume(
     return Volume(volume_id, ZONE, "gp3", 8, 3000, 125, attachments, tags or {})
 
 
-def snapshot(snapshot_id: str, volume_id: str, state: str = "completed", **words: str) -> Snapshot:
+def snapshot(
+    snapshot_id: str, volume_id: str, state: str = "completed", started: datetime = AT, **words: str
+) -> Snapshot:
     """Return a snapshot of this deployment's run; words are tags under the prefix, such as RunId."""
     tags = {"Policy": "nightly", "RunId": RUN, "Region": REGION, "VolumeId": volume_id} | words
-    started = datetime(2026, 11, 23, 3, tzinfo=UTC)
     return Snapshot(snapshot_id, volume_id, started, state, 8, {f"ebs-backup:{k}": v for k, v in tags.items()})
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ebs_backup import handler
+from ebs_backup import handler, run
 from ebs_backup.handler import lambda_handler
 from ebs_backup.policy import PolicyError
 from ebs_backup.report import RunFailed
@@ -174,14 +174,14 @@ def test_an_unexpected_error_of_our_own_in_one_region_stops_no_other(
     function: Function, ec2: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_volumes(ec2, 1)
-    observe = handler.observe
+    observe = run.observe  # type: ignore[attr-defined] # a name of the module's own
 
     def broken(region: Any, *rest: Any) -> Any:
         if region.name == "us-east-1":
             raise KeyError("VolumeId")
         return observe(region, *rest)
 
-    monkeypatch.setattr(handler, "observe", broken)
+    monkeypatch.setattr(run, "observe", broken)
 
     with pytest.raises(RunFailed, match=r"us-east-1: .*KeyError: 'VolumeId'"):
         function.invoke()

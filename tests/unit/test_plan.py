@@ -6,11 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebs_backup.model import Create, Plan, Snapshot, Tag, Volume, World
-from ebs_backup.plan import MAX_EXCLUDED_DATA_VOLUMES, plan
+from ebs_backup.plan import MAX_EXCLUDED_DATA_VOLUMES
+from ebs_backup.plan import plan as plan_at
 from ebs_backup.policy import Policy
 from ebs_backup.selection import select
 from ebs_backup.tags import creation_tags
-from tests.unit.builders import REGION, RUN, policy, snapshot, volume, world
+from tests.unit.builders import AT, REGION, RUN, policy, snapshot, volume, world
+
+
+def plan(everything: World, by: Policy, run_id: str) -> Plan:
+    return plan_at(everything, by, run_id, AT)
 
 
 def _creates(made: Plan) -> list[tuple[str | None, list[str]]]:

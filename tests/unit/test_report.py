@@ -3,24 +3,26 @@ import logging
 
 import pytest
 
-from ebs_backup.model import Create, Outcome, Plan, Problem, Skip, Status, Tag
+from ebs_backup.model import Create, Outcome, Plan, Problem, Skip, Status, Tag, Verdict
 from ebs_backup.report import MAX_ACTIONS, MAX_LISTED, RegionResult, Run, log_report, report, summary
-from tests.unit.builders import RUN, volume
+from ebs_backup.request import Request
+from tests.unit.builders import AT, RUN, policy, snapshot, volume
 
 DENIED = Problem("DescribeVolumes", "UnauthorizedOperation", "explicit deny in a service control policy")
 REFUSED = Problem("CreateSnapshot", "CustomerKeyHasBeenRevoked", "the key is gone")
 
 
-def _run(*results: RegionResult, dry_run: bool = False) -> Run:
+def _run(*results: RegionResult) -> Run:
     return Run(
-        policy="nightly",
-        run_id=RUN,
-        dry_run=dry_run,
-        started_at="2026-11-23T03:00:01+00:00",
+        policy=policy(),
+        request=Request(RUN),
+        started_at=AT,
         duration_seconds=1.23456,
         results=results,
     )
 
+
+IN_USE = Problem("DeleteSnapshot", "InvalidSnapshot.InUse", "in use by ami-1")
 
 GOOD = RegionResult(
     region="eu-west-1",
@@ -55,6 +57,8 @@ def test_a_run_in_which_all_is_well_completes() -> None:
         "created": 2,
         "already_there": 1,
         "tagged": 0,
+        "deleted": 0,
+        "kept": 0,
         "skipped": 1,
         "failed": 0,
         "unfinished": 0,
@@ -67,7 +71,14 @@ def test_a_set_that_was_refused_is_told_of_without_failing_the_run() -> None:
 
     assert region["apart_because"] == {"one by one: EC2 refused the set of i-1: X": 1}
     assert region["problems"] == [
-        {"volume_id": "vol-2", "status": "set_refused", "operation": "CreateSnapshots", "code": "X", "message": "no"}
+        {
+            "volume_id": "vol-2",
+            "snapshot_id": None,
+            "status": "set_refused",
+            "operation": "CreateSnapshots",
+            "code": "X",
+            "message": "no",
+        }
     ]
 
 
@@ -88,7 +99,7 @@ def test_the_summary_says_how_many_volumes_lack_a_snapshot_and_why() -> None:
         "- us-east-1: DescribeVolumes: UnauthorizedOperation: explicit deny in a service control policy",
         "- eu-west-2: vol-3: CreateSnapshot: CustomerKeyHasBeenRevoked: the key is gone",
         "- eu-west-2: vol-4: out of time",
-        "- eu-west-2: vol-5: CreateTags: Y: not now",
+        "- eu-west-2: snap-5: CreateTags: Y: not now",
     ]
 
 
@@ -128,7 +139,7 @@ def test_the_report_of_a_catastrophe_stays_small_and_says_what_it_leaves_out() -
 
 def test_a_dry_run_reports_what_it_would_do_and_why() -> None:
     actions = tuple(Create((volume(f"vol-{n}"),), "no snapshot of this run yet") for n in range(MAX_ACTIONS + 2))
-    region = report(_run(RegionResult(region="r", plan=Plan("r", 2, actions)), dry_run=True))["regions"]["r"]
+    region = report(_run(RegionResult(region="r", plan=Plan("r", 2, actions), dry_run=True)))["regions"]["r"]
 
     assert region["planned"] == {"CreateSnapshot": MAX_ACTIONS + 2}
     assert region["actions"][0] == {
@@ -137,6 +148,50 @@ def test_a_dry_run_reports_what_it_would_do_and_why() -> None:
         "volume_ids": ["vol-0"],
     }
     assert region["actions_not_listed"] == 2
+
+
+def test_what_was_deleted_and_what_ec2_would_not_delete_is_counted_with_the_reasons() -> None:
+    outcomes = (
+        Outcome(Status.DELETED, "vol-1", "DeleteSnapshot", "snap-1", "kept by no rule"),
+        Outcome(
+            Status.KEPT, "vol-2", "DeleteSnapshot", "snap-2", "EC2 refuses to delete it: InvalidSnapshot.InUse", IN_USE
+        ),
+    )
+    made = report(_run(RegionResult(region="r", plan=Plan("r", 0), outcomes=outcomes)))
+
+    assert (made["status"], made["totals"]["deleted"], made["totals"]["kept"]) == ("completed", 1, 1)
+    assert made["regions"]["r"]["kept_because"] == {"EC2 refuses to delete it: X": 1}
+
+
+def test_a_pulled_brake_fails_the_run_and_says_what_it_stopped() -> None:
+    result = RegionResult(region="r", plan=Plan("r", 1, brake="would delete 30 of 40 snapshots, more than x = 50"))
+
+    assert report(_run(result))["regions"]["r"]["deletion_brake"] == "would delete 30 of 40 snapshots, more than x = 50"
+    assert summary(_run(result)).splitlines() == [
+        f"run {RUN} of nightly: 0 of 1 volumes have no snapshot of this run, nothing was deleted in 1 regions",
+        "- r: deletion brake: would delete 30 of 40 snapshots, more than x = 50",
+    ]
+    assert _run(result).failed
+
+
+def test_a_dry_run_only_tells_of_the_brake() -> None:
+    result = RegionResult(region="r", plan=Plan("r", 1, brake="would delete too many"), dry_run=True)
+
+    assert report(_run(result))["regions"]["r"]["deletion_brake"] == "would delete too many"
+    assert not _run(result).failed
+
+
+def test_a_dry_run_shows_each_snapshot_with_its_verdict() -> None:
+    verdicts = (
+        Verdict(snapshot("snap-2", "vol-1"), keep=True, reasons=("newest", "daily 1 of 7")),
+        Verdict(snapshot("snap-1", "vol-1"), keep=False, reasons=("kept by no rule",)),
+    )
+    region = report(_run(RegionResult(region="r", plan=Plan("r", 1, verdicts=verdicts), dry_run=True)))["regions"]["r"]
+
+    assert [(v["snapshot_id"], v["keep"], v["reasons"]) for v in region["verdicts"]] == [
+        ("snap-2", True, ["newest", "daily 1 of 7"]),
+        ("snap-1", False, ["kept by no rule"]),
+    ]
 
 
 def test_each_region_and_the_run_are_logged_as_events_with_their_data(caplog: pytest.LogCaptureFixture) -> None:
@@ -155,7 +210,7 @@ def test_each_planned_action_of_a_dry_run_is_logged_by_itself(caplog: pytest.Log
     actions = (Create((volume("vol-1"),), "why"), Tag("snap-2", "vol-2", {}, "why"))
 
     with caplog.at_level(logging.INFO):
-        log_report(_run(RegionResult(region="r", plan=Plan("r", 2, actions)), dry_run=True))
+        log_report(_run(RegionResult(region="r", plan=Plan("r", 2, actions), dry_run=True)))
 
     planned = [r.__dict__["action"] for r in caplog.records if r.message == "action_planned"]
     assert [(a["operation"], a["volume_ids"]) for a in planned] == [

@@ -1,0 +1,116 @@
+"""The command line: `python -m ebs_backup plan` shows what a run would do, with the caller's own credentials.
+
+The same path as the deployed function's dry run, so that it shows the same. Changes nothing.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from .pacing import Clock, SystemClock
+from .policy import Policy, PolicyError, parse_policy
+from .preview import coloured, plain, preview
+from .report import RegionResult, RunFailed, report
+from .request import Request, RequestError
+from .run import run
+
+_LISTS = {"region": "regions", "exclude_region": "exclude_regions"}
+_WORDS = ("name", "tag_prefix", "orphan_retention_days", "max_deletions_per_run", "max_deletions_percent")
+
+
+def main(arguments: Sequence[str] | None = None, clock: Clock | None = None) -> int:
+    """Show a plan; return 0, or 1 if a region could not be read or the deletion brake holds, or 2 for bad input."""
+    options, progress = _parser().parse_args(arguments), _Progress()
+    logging.getLogger("ebs_backup").setLevel(logging.CRITICAL)  # the preview says what there is to say
+    try:
+        done = run(
+            _policy(vars(options)),
+            Request(options.run_id or f"preview-{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", dry_run=True),
+            home_region=boto3.Session().region_name or "us-east-1",
+            clock=clock or SystemClock(),
+            deadline=float("inf"),
+            watch=progress,
+        )
+    except (OSError, PolicyError, RequestError, RunFailed) as error:
+        print(f"ebs_backup: {error}", file=sys.stderr)
+        return 2
+    finally:
+        progress.clear()
+    if options.json:
+        print(json.dumps(report(done, listed=sys.maxsize), indent=2))
+    else:
+        print("\n".join(preview(done, coloured if _takes_colour() else plain)))
+    return int(done.failed or any(result.plan and result.plan.brake for result in done.results))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ebs_backup", description=__doc__)
+    plan = parser.add_subparsers(required=True, metavar="plan").add_parser(
+        "plan", help="show what a run would create, keep and delete, and why", description=main.__doc__
+    )
+    plan.add_argument("--policy", metavar="FILE", help="the policy as JSON: `terraform output -raw policy` prints it")
+    plan.add_argument("--name", help="name of the deployment whose snapshots are looked at (default: ebs-backup)")
+    plan.add_argument("--tag-prefix", metavar="PREFIX", help="beginning of its tags' keys (default: ebs-backup:)")
+    plan.add_argument("--region", action="append", metavar="NAME", help="a region to look at (default: all enabled)")
+    plan.add_argument("--exclude-region", action="append", metavar="NAME", help="a region to leave out")
+    plan.add_argument("--retention", metavar="RULES", help="such as daily=7,weekly=4,monthly=12 (default: keep all)")
+    plan.add_argument("--orphan-retention-days", type=int, metavar="DAYS", help="see the variable of that name")
+    plan.add_argument("--max-deletions-per-run", type=int, metavar="NUMBER", help="see the variable of that name")
+    plan.add_argument("--max-deletions-percent", type=int, metavar="PERCENT", help="see the variable of that name")
+    plan.add_argument("--run-id", metavar="ID", help="a run to resume (default: a new one)")
+    plan.add_argument("--json", action="store_true", help="print the run report instead")
+    return parser
+
+
+def _policy(options: Mapping[str, Any]) -> Policy:
+    """Read the policy file, if there is one, and put the flags over it."""
+    text = Path(options["policy"]).read_text(encoding="utf-8") if options["policy"] else '{"name": "ebs-backup"}'
+    parse_policy(text)  # for what it says of a file that is none
+    given = json.loads(text)
+    given |= {word: options[word] for word in _WORDS if options[word] is not None}
+    given |= {key: options[flag] for flag, key in _LISTS.items() if options[flag]}
+    if options["retention"] is not None:
+        given["retention"] = _retention(options["retention"])
+    return parse_policy(json.dumps(given))
+
+
+def _retention(rules: str) -> dict[str, int]:
+    """Read `daily=7,weekly=4`."""
+    pairs = [rule.partition("=") for rule in rules.split(",") if rule]
+    try:
+        return {key.strip(): int(number) for key, _, number in pairs}
+    except ValueError:
+        raise PolicyError(f"--retention must be rules such as daily=7,weekly=4; got: {rules}") from None
+
+
+class _Progress:
+    """Counts the regions on a terminal, beside the output proper."""
+
+    def __init__(self) -> None:
+        self._through = 0
+
+    def __call__(self, result: RegionResult) -> None:
+        self._through += 1
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{self._through} regions read, {result.region} last", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _takes_colour() -> bool:
+    """Go by the terminal, and by https://no-color.org."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

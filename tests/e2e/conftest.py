@@ -1,0 +1,103 @@
+"""The quickstart, deployed for real on the local AWS: planned on one machine, applied on another."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.ec2 import Snapshot
+from sandbox.events import Delivery
+from sandbox.terraform import Terraform
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICKSTART = ROOT / "examples" / "quickstart"
+HOME = "eu-west-1"
+DENIED = "ap-northeast-3"
+_minutes = count(1)
+
+
+@dataclass
+class Deployment:
+    """One deployment of the module, and what users and tests do with it."""
+
+    aws: Sandbox
+    terraform: Terraform
+    name: str = "ebs-backup"
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def tick(self, time: str) -> Delivery:
+        """Let the schedule tick."""
+        (delivery,) = self.aws.tick(self.name, time=time)
+        return delivery
+
+    def invoke(self, **payload: object) -> tuple[str | None, Any]:
+        """Invoke the function by hand; return its error, if any, and what it returned."""
+        answer = self.aws.client("lambda").invoke(FunctionName=self.name, Payload=json.dumps(payload))
+        return answer.get("FunctionError"), json.loads(answer["Payload"].read())
+
+    def snapshots(self, run_id: str | None = None) -> list[tuple[str, Snapshot]]:
+        """Return region and snapshot of all that this deployment made, or of one run."""
+        return [
+            (region.name, snapshot)
+            for region in self.aws.ec2.regions.values()
+            for snapshot in region.snapshots.values()
+            if snapshot.tags.get("ebs-backup:Policy") == self.name
+            and run_id in (None, snapshot.tags.get("ebs-backup:RunId"))
+        ]
+
+    def messages(self, output: str) -> list[Any]:
+        """Take all messages from a queue that an output names."""
+        sqs, url, taken = self.aws.client("sqs"), self.outputs[output], []
+        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            taken += [json.loads(message["Body"]) for message in found]
+            for message in found:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return taken
+
+    def policy(self) -> Any:
+        """Return the run role's policy as deployed."""
+        return self.aws.client("iam").get_role_policy(RoleName=self.name, PolicyName=self.name)["PolicyDocument"]
+
+    def put_policy(self, document: object) -> None:
+        """Replace the run role's policy."""
+        self.aws.client("iam").put_role_policy(
+            RoleName=self.name, PolicyName=self.name, PolicyDocument=json.dumps(document)
+        )
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Sandbox]:
+    with Sandbox(estate=ROOT / "sandbox" / "estates" / "demo.json") as sandbox:
+        sandbox.ec2.pending_seconds = 0.0
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def quickstart(aws: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Plan on one runner, which is gone before another one, at another place and with another umask, applies."""
+    plan = tmp_path_factory.mktemp("artifact") / "saved.tfplan"
+    with Terraform(QUICKSTART, aws.environment(), within=ROOT) as planner:
+        planner.init()
+        planner.run("plan", "-input=false", f"-out={plan}")
+    umask = os.umask(0o077)
+    try:
+        with Terraform(QUICKSTART, aws.environment(), within=ROOT) as terraform:
+            terraform.init()
+            terraform.run("apply", "-input=false", str(plan))
+            yield Deployment(aws, terraform, outputs=terraform.output())
+            terraform.destroy()
+    finally:
+        os.umask(umask)
+
+
+@pytest.fixture
+def later(aws: Sandbox) -> str:
+    """Move on by an hour, so that no rule about what was just done is in the way; return a time for a run."""
+    aws.ec2.clock.advance(3600)
+    return f"2026-11-24T03:{next(_minutes):02}:00Z"

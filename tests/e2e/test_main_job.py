@@ -1,0 +1,194 @@
+"""The main job: the zip that Terraform deployed, run with the role it made, on the schedule it set."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox.ec2 import Attachment, Instance, Volume
+from sandbox.terraform import Terraform
+from tests.e2e.conftest import DENIED, HOME, ROOT, Deployment
+
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("e2e")]
+
+
+def _in_use(deployment: Deployment) -> Counter[str]:
+    regions = deployment.aws.ec2.regions.values()
+    open_ones = [r for r in regions if r.opt_in_status != "not-opted-in" and not r.denied]
+    volumes = [v for region in open_ones for v in region.volumes.values()]
+    return Counter(v.id for v in volumes if v.state == "in-use" and v.tags.get("ebs-backup:Skip") != "true")
+
+
+def _covered(deployment: Deployment, run_id: str) -> Counter[str]:
+    return Counter(snapshot.volume_id for _, snapshot in deployment.snapshots(run_id))
+
+
+def test_a_plan_saved_elsewhere_applies_and_the_next_plan_is_empty(quickstart: Deployment) -> None:
+    assert not quickstart.terraform.changes_pending()
+
+
+def test_a_tick_makes_one_snapshot_of_every_in_use_volume_in_every_enabled_region(
+    quickstart: Deployment, later: str
+) -> None:
+    assert quickstart.tick(later).delivered
+
+    assert _covered(quickstart, later) == _in_use(quickstart)
+    assert len(_in_use(quickstart)) > 20
+
+
+def test_every_snapshot_says_what_it_is_and_what_a_restore_needs(quickstart: Deployment, later: str) -> None:
+    quickstart.tick(later)
+
+    for region, snapshot in quickstart.snapshots(later):
+        volume = quickstart.aws.ec2.regions[region].volumes[snapshot.volume_id]
+        tags = snapshot.tags
+        assert tags["Name"].startswith(f"{volume.tags['Name']} {volume.id}" if "Name" in volume.tags else volume.id)
+        assert tags["Name"].endswith(later)
+        assert tags["CostCenter"] == "backup"
+        assert {key.removeprefix("ebs-backup:"): value for key, value in tags.items() if key.startswith("ebs-")} == {
+            "Policy": "ebs-backup",
+            "RunId": later,
+            "Region": region,
+            "VolumeId": volume.id,
+            "InstanceId": volume.attachments[0].instance_id,
+            "Device": volume.attachments[0].device,
+            "AvailabilityZone": volume.zone,
+            "VolumeType": volume.type,
+            "Size": str(volume.size),
+        } | ({"Iops": str(volume.iops)} if volume.iops else {}) | (
+            {"Throughput": str(volume.throughput)} if volume.throughput else {}
+        )
+        assert volume.tags.items() - {("Name", volume.tags.get("Name"))} <= tags.items()
+
+
+def test_a_denied_region_stops_no_other_and_the_run_ends_in_the_queue_of_failed_runs(
+    quickstart: Deployment, later: str
+) -> None:
+    quickstart.messages("failed_runs_queue_url")
+
+    delivery = quickstart.tick(later)
+
+    assert [attempt.function_error for attempt in delivery.attempts] == ["Unhandled"] * 3
+    (record,) = quickstart.messages("failed_runs_queue_url")
+    assert record["requestPayload"]["time"] == later
+    assert record["responsePayload"]["errorType"] == "RunFailed"
+    assert record["responsePayload"]["errorMessage"].splitlines()[1].startswith(f"- {DENIED}: DescribeSnapshots: Una")
+
+
+def test_the_same_event_twice_changes_nothing(quickstart: Deployment, later: str) -> None:
+    quickstart.tick(later)
+    before = quickstart.snapshots()
+
+    quickstart.tick(later)
+
+    assert quickstart.snapshots() == before
+
+
+def test_a_region_enabled_and_a_volume_attached_since_are_covered_without_an_apply(
+    quickstart: Deployment, later: str
+) -> None:
+    region = quickstart.aws.ec2.regions["eu-south-2"]
+    region.opt_in_status = "opted-in"
+    region.add(Instance("i-new", "eu-south-2a"))
+    region.add(Volume("vol-new", "eu-south-2a", attachments=(Attachment("i-new", "/dev/xvda"),)))
+    home = quickstart.aws.ec2.regions[HOME]
+    (detached,) = [v for v in home.volumes.values() if v.state == "available"]
+    home.add(replace(detached, attachments=(Attachment(next(iter(home.instances)), "/dev/sdz"),)))
+
+    quickstart.tick(later)
+
+    assert {"vol-new", detached.id} <= _covered(quickstart, later).keys()
+
+
+def test_a_manual_dry_run_says_what_it_would_do_and_does_nothing(quickstart: Deployment, later: str) -> None:
+    before = quickstart.snapshots()
+
+    error, report = quickstart.invoke(dry_run=True, regions=[HOME], run_id=later)
+
+    assert error is None
+    assert report["regions"][HOME]["planned"]["CreateSnapshots"] >= 2
+    assert quickstart.snapshots() == before
+
+
+def test_a_manual_run_reaches_only_the_regions_asked_for(quickstart: Deployment, later: str) -> None:
+    error, report = quickstart.invoke(regions=["us-east-1"], run_id=later)
+
+    assert (error, report["status"]) == (None, "completed")
+    assert {region for region, _ in quickstart.snapshots(later)} == {"us-east-1"}
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        ({"dryrun": True}, "payload keys must be among dry_run, regions, run_id; got: dryrun"),
+        ({"regions": "eu-west-1"}, "regions must be a list of strings; got: 'eu-west-1'"),
+    ],
+)
+def test_a_payload_that_is_none_is_refused(quickstart: Deployment, payload: dict[str, Any], message: str) -> None:
+    error, answer = quickstart.invoke(**payload)
+
+    assert (error, answer["errorType"], answer["errorMessage"]) == ("Unhandled", "RequestError", message)
+
+
+def test_an_event_that_cannot_be_delivered_waits_in_its_queue(quickstart: Deployment, later: str) -> None:
+    function = quickstart.aws.client("lambda")
+    function.remove_permission(FunctionName=quickstart.name, StatementId="AllowSchedule")
+
+    delivery = quickstart.tick(later)
+
+    url = quickstart.aws.client("sqs").get_queue_url(QueueName="ebs-backup-undelivered")["QueueUrl"]
+    quickstart.outputs["undelivered"] = url
+    assert not delivery.delivered
+    assert delivery.reason.startswith("NO_PERMISSIONS")
+    assert [message["time"] for message in quickstart.messages("undelivered")] == [later]
+    assert quickstart.terraform.changes_pending()
+    quickstart.terraform.apply()
+    assert quickstart.tick(later).delivered
+
+
+def test_the_log_tells_the_run_as_events_with_their_data(quickstart: Deployment, later: str) -> None:
+    quickstart.tick(later)
+
+    found = quickstart.aws.client("logs").filter_log_events(logGroupName="/aws/lambda/ebs-backup")["events"]
+
+    text = "\n".join(event["message"] for event in found)
+    for event in ("run_started", "snapshot_create_started", "region_completed", "run_completed"):
+        assert f'"message": "{event}"' in text
+    assert '"logger": "botocore' not in text
+
+
+def test_a_change_of_the_functions_source_updates_the_function_in_place(quickstart: Deployment) -> None:
+    source = quickstart.terraform.directory.parents[1] / "function" / "ebs_backup" / "__init__.py"
+    before = quickstart.aws.client("lambda").get_function(FunctionName="ebs-backup")["Configuration"]
+
+    source.write_text(source.read_text() + "\n# changed\n")
+    said = quickstart.terraform.apply()
+
+    after = quickstart.aws.client("lambda").get_function(FunctionName="ebs-backup")["Configuration"]
+    assert "Apply complete! Resources: 1 added, 1 changed, 1 destroyed." in said
+    assert (after["FunctionArn"], after["CodeSha256"] != before["CodeSha256"]) == (before["FunctionArn"], True)
+    assert not quickstart.terraform.changes_pending()
+
+
+def test_two_deployments_in_one_account_never_disturb_each_other(quickstart: Deployment, later: str) -> None:
+    with Terraform(ROOT, quickstart.aws.environment()) as terraform:
+        terraform.init()
+        settings = {"name": "weekly", "regions": [HOME, DENIED], "expected_denied_regions": [DENIED]}
+        settings |= {"include_tags": {"Team": "shop"}}
+        terraform.apply(**settings)
+        weekly = Deployment(quickstart.aws, terraform, name="weekly", outputs=terraform.output())
+        before = quickstart.snapshots()
+
+        delivery = weekly.tick(later)
+
+        assert [attempt.function_error for attempt in delivery.attempts] == [None]
+        assert {(region, snapshot.tags["Team"]) for region, snapshot in weekly.snapshots(later)} == {(HOME, "shop")}
+        with pytest.raises(ClientError, match="UnauthorizedOperation"):
+            quickstart.aws.client("ec2", "us-east-1", weekly.outputs["role_arn"]).describe_volumes(MaxResults=5)
+        assert quickstart.snapshots() == before
+        assert not terraform.changes_pending(**settings)
+        assert not quickstart.terraform.changes_pending()
+        terraform.destroy(**settings)
+    assert quickstart.tick(later).delivered
