@@ -29,7 +29,7 @@ _WORDS = ("name", "tag_prefix", "orphan_retention_days", "max_deletions_per_run"
 def main(arguments: Sequence[str] | None = None, clock: Clock | None = None) -> int:
     """Show a plan; return 0, or 1 if a region could not be read or the deletion brake holds, or 2 for bad input."""
     options, progress = _parser().parse_args(arguments), _Progress()
-    logging.getLogger("ebs_backup").setLevel(logging.CRITICAL)  # the preview says what there is to say
+    logging.getLogger("ebs_backup").addHandler(logging.NullHandler())  # the preview says what there is to say
     try:
         done = run(
             _policy(vars(options)),

@@ -36,6 +36,9 @@ class Policy:
     max_deletions_per_run: int = 1000
     max_deletions_percent: int = 50
     orphan_retention_days: int | None = None
+    recovery_point_objective_hours: float = 26.0
+    report_bucket: str = ""
+    report_prefix: str = ""
 
 
 def parse_policy(text: str) -> Policy:
@@ -65,6 +68,8 @@ def _checked(key: str, type_: str, value: Any) -> Any:
         if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
             raise PolicyError(f"policy key {key} must be an object of strings; got: {value!r}")
         return value
+    if "float" in type_:
+        return _hours(key, value)
     if "int" in type_:
         return _positive(key, value, optional="None" in type_)
     expected = bool if "bool" in type_ else str
@@ -86,6 +91,12 @@ def _positive(key: str, value: Any, *, optional: bool) -> int | None:
     if type(value) is not int or value < 1:
         raise PolicyError(f"policy key {key} must be a whole number, 1 or more; got: {value!r}")
     return value
+
+
+def _hours(key: str, value: Any) -> float:
+    if type(value) not in (int, float) or value <= 0:
+        raise PolicyError(f"policy key {key} must be a number above 0; got: {value!r}")
+    return float(value)
 
 
 def strings(what: str, value: Any) -> tuple[str, ...]:

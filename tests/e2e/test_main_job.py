@@ -175,8 +175,8 @@ def test_a_change_of_the_functions_source_updates_the_function_in_place(quicksta
 def test_two_deployments_in_one_account_never_disturb_each_other(quickstart: Deployment, later: str) -> None:
     with Terraform(ROOT, quickstart.aws.environment()) as terraform:
         terraform.init()
-        settings = {"name": "weekly", "regions": [HOME, DENIED], "expected_denied_regions": [DENIED]}
-        settings |= {"include_tags": {"Team": "shop"}}
+        settings: dict[str, Any] = {"name": "weekly", "include_tags": {"Team": "shop"}}
+        settings |= {"regions": [HOME, DENIED], "expected_denied_regions": [DENIED]}
         terraform.apply(**settings)
         weekly = Deployment(quickstart.aws, terraform, name="weekly", outputs=terraform.output())
         before = quickstart.snapshots()

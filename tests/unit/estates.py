@@ -1,6 +1,9 @@
 """Builders of what the simulated EC2 holds."""
 
-from sandbox.ec2 import Attachment, Instance, Simulator, Volume
+from dataclasses import replace
+from datetime import timedelta
+
+from sandbox.ec2 import Attachment, Instance, Simulator, Snapshot, Volume
 from tests.unit.builders import REGION, ZONE
 
 SKIP = {"ebs-backup:Skip": "true"}
@@ -29,3 +32,15 @@ def add_volumes(ec2: Simulator, count: int, region: str = REGION, prefix: str = 
 def detached(volume_id: str) -> Volume:
     """Return a volume that is attached to nothing."""
     return Volume(volume_id, ZONE)
+
+
+def add_snapshots(ec2: Simulator, volume_id: str, days: int, **changes: object) -> list[str]:
+    """Add one completed snapshot of ours a day, the newest a day old, and return their ids, newest first."""
+    ids = [f"snap-{volume_id}-{day:03}" for day in range(1, days + 1)]
+    for day, snapshot_id in enumerate(ids, start=1):
+        taken = ec2.clock.now() - timedelta(days=day)
+        words = {"Policy": "nightly", "RunId": f"r{day}", "Region": REGION, "VolumeId": volume_id}
+        tags = {f"ebs-backup:{word}": value for word, value in words.items()}
+        made = Snapshot(snapshot_id, volume_id, taken, taken, tags=tags)
+        ec2.regions[REGION].add(replace(made, **changes))  # type: ignore[arg-type]
+    return ids

@@ -20,10 +20,11 @@ from ebs_backup.model import Outcome, Status
 from ebs_backup.observe import observe
 from ebs_backup.plan import plan
 from ebs_backup.policy import Policy
+from ebs_backup.retention import Retention
 from sandbox.ec2 import Clock, Fault, Request, Simulator, attach
 from tests.unit.builders import REGION, RUN, policy
 from tests.unit.conftest import SimulatedTime
-from tests.unit.estates import add_instance, add_volumes, detached
+from tests.unit.estates import add_instance, add_snapshots, add_volumes, detached
 
 HOUR = 3600.0
 
@@ -295,6 +296,126 @@ def test_tags_that_could_not_be_added_fail_the_run_and_are_completed_by_the_next
     assert _statuses(second)[Status.TAGGED] == 4
     tags = [s.tags["ebs-backup:VolumeId"] for s in runs.ec2.regions[REGION].snapshots.values()]
     assert sorted(tags) == ["vol-1", "vol-1", "vol-2", "vol-2"]
+
+
+# --- deleting ---
+
+KEEP_TWO = Retention(last=2)
+
+
+def _left(runs: Runs, volume_id: str) -> list[str]:
+    return sorted(s.id for s in runs.ec2.regions[REGION].snapshots_of(volume_id) if s.id.startswith("snap-vol"))
+
+
+def test_what_no_rule_keeps_is_gone_after_the_run_and_planning_again_is_empty(runs: Runs) -> None:
+    add_volumes(runs.ec2, 1)
+    ids = add_snapshots(runs.ec2, "vol-0000", days=5)
+    by = policy(retention=KEEP_TWO)
+
+    outcomes = runs.run(by)
+
+    assert _left(runs, "vol-0000") == ids[:2]
+    assert _statuses(outcomes) == {Status.CREATED: 1, Status.DELETED: 3}
+    assert runs.run(by) == ()
+
+
+def test_creating_comes_before_deleting(runs: Runs) -> None:
+    add_volumes(runs.ec2, 3)
+    add_snapshots(runs.ec2, "vol-0001", days=4)
+
+    runs.run(policy(retention=KEEP_TWO), workers=4)
+
+    calls = [c.action for c in runs.ec2.calls if c.action in ("CreateSnapshot", "DeleteSnapshot")]
+    assert calls == ["CreateSnapshot"] * 3 + ["DeleteSnapshot"] * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"image_id": "ami-1"}, "EC2 refuses to delete it: InvalidSnapshot.InUse"),
+        ({"locked": True}, "EC2 refuses to delete it: "),
+        ({"managed_by_backup": True}, "EC2 refuses to delete it: InvalidParameterValue"),
+        ({"shared_with": frozenset({"111122223333"})}, "shared with 111122223333"),
+        ({"shared_with": frozenset({"all"})}, "shared with all"),
+    ],
+    ids=["behind an image", "locked", "managed by AWS Backup", "shared", "public"],
+)
+def test_what_must_not_or_cannot_be_deleted_is_kept_and_counted_and_fails_nothing(
+    runs: Runs, changes: dict[str, object], reason: str
+) -> None:
+    ids = add_snapshots(runs.ec2, "vol-1", days=4, **changes)
+
+    outcomes = runs.run(policy(retention=KEEP_TWO))
+
+    assert _left(runs, "vol-1") == ids
+    assert _statuses(outcomes) == {Status.KEPT: 2}
+    assert all(outcome.reason.startswith(reason) for outcome in outcomes)
+
+
+def test_nothing_of_a_volume_whose_backup_failed_is_deleted(runs: Runs) -> None:
+    add_volumes(runs.ec2, 2)
+    ids = [add_snapshots(runs.ec2, volume_id, days=4) for volume_id in ("vol-0000", "vol-0001")]
+    runs.ec2.inject(Fault("CreateSnapshot", resource="vol-0000", code="CustomerKeyHasBeenRevoked"))
+
+    outcomes = runs.run(policy(retention=KEEP_TWO))
+
+    assert (_left(runs, "vol-0000"), _left(runs, "vol-0001")) == (ids[0], ids[1][:2])
+    assert {o.reason for o in outcomes if o.status is Status.KEPT} == {"the backup of its volume failed in this run"}
+
+
+def test_a_full_region_is_no_reason_not_to_delete_but_the_way_out(runs: Runs) -> None:
+    add_volumes(runs.ec2, 1)
+    add_snapshots(runs.ec2, "vol-0000", days=4)
+    runs.ec2.quotas = replace(runs.ec2.quotas, snapshots=4)
+
+    first, second = runs.run(policy(retention=KEEP_TWO)), runs.run(policy(retention=KEEP_TWO))
+
+    assert _statuses(first) == {Status.FAILED: 1, Status.DELETED: 2}
+    assert _statuses(second) == {Status.CREATED: 1}
+
+
+def test_a_snapshot_that_somebody_else_deleted_meanwhile_is_deleted(runs: Runs) -> None:
+    ids = add_snapshots(runs.ec2, "vol-1", days=3)
+    runs.ec2.hooks.append(_once("DeleteSnapshot", lambda _: runs.ec2.regions[REGION].remove(ids[2])))
+
+    assert _statuses(runs.run(policy(retention=KEEP_TWO))) == {Status.DELETED: 1}
+
+
+def test_a_deletion_that_is_denied_fails_the_run(runs: Runs) -> None:
+    add_snapshots(runs.ec2, "vol-1", days=3)
+    runs.ec2.inject(Fault("DeleteSnapshot", code="UnauthorizedOperation"))
+
+    assert _statuses(runs.run(policy(retention=KEEP_TWO))) == {Status.FAILED: 1}
+
+
+@pytest.mark.parametrize("lost", ["error", "reset"])
+def test_a_deletion_whose_answer_is_lost_is_tried_again(runs: Runs, lost: str) -> None:
+    ids = add_snapshots(runs.ec2, "vol-1", days=4)
+    runs.ec2.inject(Fault("DeleteSnapshot", lost=lost, times=2))  # type: ignore[arg-type]
+
+    assert _statuses(runs.run(policy(retention=KEEP_TWO))) == {Status.DELETED: 2}
+    assert _left(runs, "vol-1") == ids[:2]
+
+
+def test_deleting_keeps_to_its_bucket_and_what_time_does_not_allow_is_resumed(runs: Runs) -> None:
+    for n in range(40):
+        add_snapshots(runs.ec2, f"vol-{n}", days=10)
+    by = policy(retention=KEEP_TWO, max_deletions_percent=90)
+
+    first = runs.run(by, seconds=20.1)
+
+    assert _statuses(first) == {Status.DELETED: 200, Status.UNFINISHED: 120}
+    assert runs.region.throttled == {}
+    assert _statuses(runs.run(by)) == {Status.DELETED: 120}
+
+
+def test_snapshots_of_ours_that_ended_in_error_are_removed(runs: Runs) -> None:
+    add_snapshots(runs.ec2, "vol-1", days=1)
+    add_snapshots(runs.ec2, "vol-2", days=2, fails=True)
+
+    runs.run(policy(retention=KEEP_TWO))
+
+    assert (_left(runs, "vol-1"), _left(runs, "vol-2")) == (["snap-vol-1-001"], [])
 
 
 # --- exactly once ---

@@ -3,10 +3,11 @@ import pytest
 from ebs_backup.ec2 import Region
 from ebs_backup.errors import Ec2Error
 from ebs_backup.observe import observe
+from ebs_backup.retention import Retention
 from sandbox.ec2 import Ec2Error as Refusal
 from sandbox.ec2 import Fault, Request, Simulator
 from tests.unit.builders import RUN, policy
-from tests.unit.estates import add_instance, add_volumes
+from tests.unit.estates import add_instance, add_snapshots, add_volumes, detached
 
 
 def test_a_region_without_volumes_takes_three_calls(region: Region) -> None:
@@ -31,6 +32,24 @@ def test_without_sets_no_instance_is_described(ec2: Simulator, region: Region) -
     observe(region, policy(multi_volume_snapshots=False), RUN)
 
     assert "DescribeInstances" not in region.calls
+
+
+def test_to_a_retention_every_snapshot_of_the_deployment_matters(ec2: Simulator, region: Region) -> None:
+    add_snapshots(ec2, "vol-1", days=5)
+
+    assert observe(region, policy(), RUN).snapshots == ()
+    assert len(observe(region, policy(retention=Retention(daily=1)), RUN).snapshots) == 5
+
+
+def test_whether_a_volume_still_exists_is_asked_only_if_it_makes_a_difference(ec2: Simulator, region: Region) -> None:
+    add_snapshots(ec2, "vol-detached", days=2)
+    add_snapshots(ec2, "vol-gone", days=2)
+    ec2.regions["eu-west-1"].add(detached("vol-detached"))
+    daily = Retention(daily=1)
+
+    assert observe(region, policy(retention=daily), RUN).other_volume_ids == frozenset()
+    asked = observe(region, policy(retention=daily, orphan_retention_days=30), RUN)
+    assert asked.other_volume_ids == {"vol-detached"}
 
 
 def test_half_a_world_is_none(ec2: Simulator, region: Region) -> None:

@@ -1,8 +1,10 @@
+import dataclasses
 import json
 
 import pytest
 
 from ebs_backup.policy import Policy, PolicyError, parse_policy
+from ebs_backup.retention import Retention
 
 
 def test_a_policy_with_only_a_name_takes_the_modules_defaults() -> None:
@@ -22,11 +24,24 @@ def test_every_field_is_read() -> None:
         "copy_volume_tags": False,
         "snapshot_tags": {"CostCenter": "42"},
         "dry_run": True,
+        "retention": {"daily": 7},
+        "max_deletions_per_run": 10,
+        "max_deletions_percent": 5,
+        "orphan_retention_days": 30,
+        "recovery_point_objective_hours": 12.5,
+        "report_bucket": "b",
+        "report_prefix": "p/",
     }
 
     policy = parse_policy(json.dumps(given))
 
-    assert {key: list(v) if isinstance(v := getattr(policy, key), tuple) else v for key in given} == given
+    read = {key: list(v) if isinstance(v := getattr(policy, key), tuple) else v for key in given}
+    assert read == given | {"retention": Retention(daily=7)}
+    assert given.keys() == {field.name for field in dataclasses.fields(Policy)}
+
+
+def test_a_vanished_volumes_snapshots_stay_for_ever_unless_a_number_of_days_is_given() -> None:
+    assert parse_policy('{"name": "nightly", "orphan_retention_days": null}').orphan_retention_days is None
 
 
 @pytest.mark.parametrize(
@@ -42,6 +57,17 @@ def test_every_field_is_read() -> None:
         ('{"name": "n", "regions": "eu-west-1"}', "policy key regions must be a list of strings; got: 'eu-west-1'"),
         ('{"name": "n", "regions": [1]}', r"policy key regions must be a list of strings; got: \[1\]"),
         ('{"name": "n", "include_tags": ["a"]}', "policy key include_tags must be an object of strings"),
+        (
+            '{"name": "n", "retention": {"dayly": 7}}',
+            "policy key retention: .* must be among .*; got: dayly",
+        ),
+        (
+            '{"name": "n", "max_deletions_per_run": 0}',
+            "max_deletions_per_run must be a whole number, .*; got: 0",
+        ),
+        ('{"name": "n", "max_deletions_percent": null}', "max_deletions_percent must be a whole number, .*; got: None"),
+        ('{"name": "n", "orphan_retention_days": 1.5}', "orphan_retention_days must be a whole number, .*; got: 1.5"),
+        ('{"name": "n", "recovery_point_objective_hours": 0}', "must be a number above 0; got: 0"),
         ('{"name": "n", "snapshot_tags": {"a": 1}}', "policy key snapshot_tags must be an object of strings"),
     ],
 )

@@ -153,9 +153,7 @@ def test_a_dry_run_reports_what_it_would_do_and_why() -> None:
 def test_what_was_deleted_and_what_ec2_would_not_delete_is_counted_with_the_reasons() -> None:
     outcomes = (
         Outcome(Status.DELETED, "vol-1", "DeleteSnapshot", "snap-1", "kept by no rule"),
-        Outcome(
-            Status.KEPT, "vol-2", "DeleteSnapshot", "snap-2", "EC2 refuses to delete it: InvalidSnapshot.InUse", IN_USE
-        ),
+        Outcome(Status.KEPT, "vol-2", "DeleteSnapshot", "snap-2", "EC2 refuses to delete it: X", IN_USE),
     )
     made = report(_run(RegionResult(region="r", plan=Plan("r", 0), outcomes=outcomes)))
 

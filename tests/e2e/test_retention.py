@@ -1,0 +1,139 @@
+"""Retention on real Terraform: a year of history, the right ones gone, the brake, and IAM as the last word."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sandbox import Sandbox
+from sandbox.ec2 import Snapshot
+from sandbox.terraform import Terraform
+from tests.e2e.conftest import HOME, ROOT, Deployment
+
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("e2e")]
+
+SETTINGS: dict[str, Any] = {"name": "keeper", "regions": [HOME], "retention": {"daily": 7, "monthly": 3}}
+LOOSE = {"max_deletions_percent": 100, "max_deletions_per_run": 5000}
+VOLUME = "vol-0c691dc383ded586f"
+FOREIGN = 20
+
+
+def _taken(at: datetime, policy: str | None, volume_id: str = VOLUME) -> Snapshot:
+    words = {"Policy": policy, "RunId": f"{at:%F}", "Region": HOME, "VolumeId": volume_id} if policy else {}
+    tags = {f"ebs-backup:{word}": str(value) for word, value in words.items()}
+    return Snapshot(f"snap-{policy}-{volume_id[-4:]}-{at:%F}", volume_id, at, at, tags=tags)
+
+
+@pytest.fixture(scope="module")
+def keeper(aws: Sandbox) -> Iterator[Deployment]:
+    """A deployment with a retention, and a history: a year of its own, and some of another deployment's and others'."""
+    region, now = aws.ec2.regions[HOME], aws.ec2.clock.now()
+    for policy, days in {"keeper": 365, "another": FOREIGN, None: FOREIGN}.items():
+        region.add(*(_taken(now - timedelta(days=day), policy) for day in range(1, days + 1)))
+    region.add(*(_taken(now - timedelta(days=day), "keeper", "vol-gone") for day in range(40, 80)))
+    with Terraform(ROOT, aws.environment()) as terraform:
+        terraform.init()
+        terraform.apply(**SETTINGS)
+        yield Deployment(aws, terraform, name="keeper", outputs=terraform.output())
+        terraform.destroy(**SETTINGS)
+
+
+def _snapshots(deployment: Deployment, policy: str | None, volume_id: str = VOLUME) -> dict[str, datetime]:
+    """Return snapshot id -> start of a volume's snapshots that are a policy's, or nobody's."""
+    found = deployment.aws.ec2.regions[HOME].snapshots_of(volume_id)
+    return {s.id: s.started for s in found if s.tags.get("ebs-backup:Policy") == policy}
+
+
+def _to_be_kept(snapshots: Mapping[str, datetime]) -> set[str]:
+    """Work out what daily = 7 and monthly = 3 leave: the last snapshot of seven days and that of three months."""
+    last_of_day, last_of_month = {}, {}
+    for id_, at in sorted(snapshots.items(), key=lambda item: item[1]):
+        last_of_day[at.date()] = last_of_month[at.year, at.month] = id_
+    return {*list(last_of_day.values())[-7:], *list(last_of_month.values())[-3:]}
+
+
+def test_lowering_retention_by_mistake_does_not_empty_an_account_in_one_night(keeper: Deployment, later: str) -> None:
+    delivery = keeper.tick(later)
+
+    assert [attempt.function_error for attempt in delivery.attempts] == ["Unhandled"] * 3
+    (record,) = keeper.messages("failed_runs_queue_url")
+    words = record["responsePayload"]["errorMessage"]
+    assert "nothing was deleted in 1 regions" in words
+    assert "- eu-west-1: deletion brake: would delete " in words
+    assert words.endswith("more than max_deletions_percent = 50")
+    assert len(_snapshots(keeper, "keeper")) == 365 + 1
+
+
+def test_a_dry_run_shows_what_would_go_and_changes_nothing(keeper: Deployment) -> None:
+    error, report = keeper.invoke(dry_run=True)
+
+    verdicts = report["regions"][HOME]["verdicts"]
+    assert error is None
+    assert report["retention"] == keeper.outputs["retention_policy"]
+    assert all(verdict["reasons"] for verdict in verdicts)
+    assert {v["snapshot_id"] for v in verdicts if v["keep"] and v["volume_id"] == VOLUME} == _to_be_kept(
+        _snapshots(keeper, "keeper")
+    )
+    assert len(_snapshots(keeper, "keeper")) == 365 + 1
+
+
+def test_once_it_may_a_run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper: Deployment, later: str) -> None:
+    keeper.terraform.apply(**SETTINGS | LOOSE)
+    before, orphans = _snapshots(keeper, "keeper"), _snapshots(keeper, "keeper", "vol-gone")
+
+    delivery = keeper.tick(later)
+
+    after = _snapshots(keeper, "keeper")
+    assert [attempt.function_error for attempt in delivery.attempts] == [None]
+    assert after.keys() & before.keys() == _to_be_kept(before)
+    assert len(after.keys() - before.keys()) == 1
+    assert _snapshots(keeper, "keeper", "vol-gone").keys() == _to_be_kept(orphans)
+    assert len(_snapshots(keeper, "another")) == len(_snapshots(keeper, None)) == FOREIGN
+    assert not keeper.terraform.changes_pending(**SETTINGS | LOOSE)
+
+
+def test_planning_again_finds_only_what_the_new_snapshot_pushes_out(keeper: Deployment) -> None:
+    _, report = keeper.invoke(dry_run=True)
+
+    verdicts = report["regions"][HOME]["verdicts"]
+    going = {v["snapshot_id"] for v in verdicts if not v["keep"] and v["volume_id"] == VOLUME}
+    assert going == _snapshots(keeper, "keeper").keys() - _to_be_kept(_snapshots(keeper, "keeper"))
+    assert len(going) <= 2
+
+
+def test_even_a_function_altered_to_delete_foreign_snapshots_cannot(keeper: Deployment, later: str) -> None:
+    package = keeper.terraform.directory / "function" / "ebs_backup"
+    for file, honest, altered in (
+        ("observe.py", "return region.snapshots(owned)", "return region.snapshots({})"),
+        ("plan.py", "if marks <= snapshot.tags.items()", "if True"),
+    ):
+        source = (package / file).read_text()
+        assert honest in source
+        (package / file).write_text(source.replace(honest, altered))
+    keeper.terraform.apply(**SETTINGS | LOOSE)
+    keeper.messages("failed_runs_queue_url")
+    keeper.aws.ec2.calls.clear()
+
+    keeper.tick(later)
+
+    tried = [call.outcome for call in keeper.aws.ec2.calls if call.action == "DeleteSnapshot"]
+    (record,) = keeper.messages("failed_runs_queue_url")
+    assert len(_snapshots(keeper, "another")) == len(_snapshots(keeper, None)) == FOREIGN
+    assert "UnauthorizedOperation" in record["responsePayload"]["errorMessage"]
+    assert set(tried) <= {"UnauthorizedOperation"}
+
+
+def test_the_grants_to_delete_are_needed_too(keeper: Deployment, later: str) -> None:
+    policy = keeper.policy()
+    sids = [statement["Sid"] for statement in policy["Statement"]]
+    assert {"InspectOwnedSnapshots", "ExpireOwnedSnapshots"} <= set(sids)
+    old = _taken(keeper.aws.ec2.clock.now() - timedelta(days=200), "keeper")
+    keeper.aws.ec2.regions[HOME].add(old)
+    for sid in ("InspectOwnedSnapshots", "ExpireOwnedSnapshots"):
+        keeper.put_policy(policy | {"Statement": [s for s in policy["Statement"] if s["Sid"] != sid]})
+        error, answer = keeper.invoke(run_id=f"{later}-{sid}")
+        keeper.aws.ec2.clock.advance(60)
+        assert (error, "UnauthorizedOperation" in answer["errorMessage"]) == ("Unhandled", True)
+        assert old.id in _snapshots(keeper, "keeper")
+    keeper.put_policy(policy)
