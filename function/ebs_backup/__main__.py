@@ -1,6 +1,7 @@
-"""The command line: `python -m ebs_backup plan` shows what a run would do, with the caller's own credentials.
+"""The command line: `python -m ebs_backup plan` shows what a run would do, `report` how well the account is covered.
 
-The same path as the deployed function's dry run, so that it shows the same. Changes nothing.
+With the caller's own credentials, and by the same path as the deployed function's dry run, so that it shows the same.
+Changes nothing.
 """
 
 import argparse
@@ -16,20 +17,28 @@ from typing import Any
 import boto3
 
 from .pacing import Clock, SystemClock
+from .page import page
 from .policy import Policy, PolicyError, parse_policy
 from .preview import coloured, plain, preview
-from .report import RegionResult, RunFailed, report
+from .report import RegionResult, Run, RunFailed, report
 from .request import Request, RequestError
 from .run import run
 
 _LISTS = {"region": "regions", "exclude_region": "exclude_regions"}
-_WORDS = ("name", "tag_prefix", "orphan_retention_days", "max_deletions_per_run", "max_deletions_percent")
+_WORDS = (
+    "name",
+    "tag_prefix",
+    "orphan_retention_days",
+    "max_deletions_per_run",
+    "max_deletions_percent",
+    "recovery_point_objective_hours",
+)
 
 
 def main(arguments: Sequence[str] | None = None, clock: Clock | None = None) -> int:
-    """Show a plan; return 0, or 1 if a region could not be read or the deletion brake holds, or 2 for bad input."""
+    """Do what is asked; return 0, 1 if a region could not be read or the deletion brake holds, or 2 for bad input."""
     options, progress = _parser().parse_args(arguments), _Progress()
-    logging.getLogger("ebs_backup").addHandler(logging.NullHandler())  # the preview says what there is to say
+    logging.getLogger("ebs_backup").addHandler(logging.NullHandler())  # the output says what there is to say
     try:
         done = run(
             _policy(vars(options)),
@@ -39,35 +48,57 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None) -> 
             deadline=float("inf"),
             watch=progress,
         )
+        options.show(done, options)
     except (OSError, PolicyError, RequestError, RunFailed) as error:
         print(f"ebs_backup: {error}", file=sys.stderr)
         return 2
     finally:
         progress.clear()
+    return int(done.failed or any(result.plan and result.plan.brake for result in done.results))
+
+
+def _show_plan(done: Run, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(report(done, listed=sys.maxsize), indent=2))
     else:
         print("\n".join(preview(done, coloured if _takes_colour() else plain)))
-    return int(done.failed or any(result.plan and result.plan.brake for result in done.results))
+
+
+def _write_page(done: Run, options: argparse.Namespace) -> None:
+    Path(options.output).write_text(page(report(done), history=()), encoding="utf-8")
+    print(options.output)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ebs_backup", description=__doc__)
-    plan = parser.add_subparsers(required=True, metavar="plan").add_parser(
-        "plan", help="show what a run would create, keep and delete, and why", description=main.__doc__
-    )
-    plan.add_argument("--policy", metavar="FILE", help="the policy as JSON: `terraform output -raw policy` prints it")
-    plan.add_argument("--name", help="name of the deployment whose snapshots are looked at (default: ebs-backup)")
-    plan.add_argument("--tag-prefix", metavar="PREFIX", help="beginning of its tags' keys (default: ebs-backup:)")
-    plan.add_argument("--region", action="append", metavar="NAME", help="a region to look at (default: all enabled)")
-    plan.add_argument("--exclude-region", action="append", metavar="NAME", help="a region to leave out")
-    plan.add_argument("--retention", metavar="RULES", help="such as daily=7,weekly=4,monthly=12 (default: keep all)")
-    plan.add_argument("--orphan-retention-days", type=int, metavar="DAYS", help="see the variable of that name")
-    plan.add_argument("--max-deletions-per-run", type=int, metavar="NUMBER", help="see the variable of that name")
-    plan.add_argument("--max-deletions-percent", type=int, metavar="PERCENT", help="see the variable of that name")
-    plan.add_argument("--run-id", metavar="ID", help="a run to resume (default: a new one)")
+    commands = parser.add_subparsers(required=True, metavar="plan|report")
+    plan = commands.add_parser("plan", help="show what a run would create, keep and delete, and why")
     plan.add_argument("--json", action="store_true", help="print the run report instead")
+    plan.set_defaults(show=_show_plan)
+    pages = commands.add_parser("report", help="write a page that shows how well the account is covered")
+    pages.add_argument("--output", default="ebs-backup.html", metavar="FILE", help="the page (default: %(default)s)")
+    pages.set_defaults(show=_write_page)
+    for command in (plan, pages):
+        _add_policy_options(command)
     return parser
+
+
+def _add_policy_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--policy", metavar="FILE", help="the policy as JSON: `terraform output -raw policy` prints it")
+    add("--name", help="name of the deployment whose snapshots are looked at (default: ebs-backup)")
+    add("--tag-prefix", metavar="PREFIX", help="beginning of its tags' keys (default: ebs-backup:)")
+    add("--region", action="append", metavar="NAME", help="a region to look at (default: all enabled)")
+    add("--exclude-region", action="append", metavar="NAME", help="a region to leave out")
+    add("--retention", metavar="RULES", help="such as daily=7,weekly=4,monthly=12 (default: keep all)")
+    for variable in ("orphan_retention_days", "max_deletions_per_run", "max_deletions_percent"):
+        add(_flag(variable), type=int, metavar="NUMBER", help=f"as the variable {variable}")
+    add("--recovery-point-objective-hours", type=float, metavar="HOURS", help="as the variable of that name")
+    add("--run-id", metavar="ID", help="a run to resume (default: a new one)")
+
+
+def _flag(variable: str) -> str:
+    return f"--{variable.replace('_', '-')}"
 
 
 def _policy(options: Mapping[str, Any]) -> Policy:

@@ -8,6 +8,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ class Region:
     def root_devices(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """Return instance id -> name of its root device, for those that exist and have one."""
         found = {}
-        for chunk in _chunks(instance_ids):
+        for chunk in chunks(instance_ids):
             for page in self._pages("describe_instances", Filters=_filters({"instance-id": chunk})):
                 instances = [i for reservation in page["Reservations"] for i in reservation["Instances"]]
                 found.update({i["InstanceId"]: i["RootDeviceName"] for i in instances if i.get("RootDeviceName")})
@@ -73,7 +74,7 @@ class Region:
     def existing_volume_ids(self, volume_ids: Sequence[str]) -> frozenset[str]:
         """Return those of the ids whose volume exists, in whatever state."""
         found: set[str] = set()
-        for chunk in _chunks(volume_ids):
+        for chunk in chunks(volume_ids):
             for page in self._pages("describe_volumes", Filters=_filters({"volume-id": chunk})):
                 found.update(volume["VolumeId"] for volume in page["Volumes"])
         return frozenset(found)
@@ -138,6 +139,11 @@ class Region:
             raise error from failure
 
 
+def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Divide values into portions that one filter takes."""
+    return (values[start : start + MAX_FILTER_VALUES] for start in range(0, len(values), MAX_FILTER_VALUES))
+
+
 def connect(name: str, clock: Clock) -> Region:
     """Return a region by its name; its client is made once per process, since making one costs CPU time."""
     with _session_lock:
@@ -169,10 +175,6 @@ def _error(operation: str, failure: ClientError | BotoCoreError) -> Ec2Error:
     return Ec2Error(operation, type(failure).__name__, str(failure), Kind.AMBIGUOUS)
 
 
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (values[start : start + MAX_FILTER_VALUES] for start in range(0, len(values), MAX_FILTER_VALUES))
-
-
 def _filters(filters: Mapping[str, Sequence[str]]) -> list[Any]:
     return [{"Name": name, "Values": list(values)} for name, values in filters.items()]
 
@@ -196,6 +198,7 @@ def _volume(raw: Any) -> Volume:
         throughput_mibps=raw.get("Throughput"),
         attachments=tuple(sorted(attachments, key=lambda a: a.instance_id or "")),
         tags=_tags(raw),
+        created_at=raw["CreateTime"].astimezone(UTC),
     )
 
 
@@ -203,7 +206,7 @@ def _snapshot(raw: Any) -> Snapshot:
     return Snapshot(
         id=raw["SnapshotId"],
         volume_id=raw["VolumeId"],
-        started_at=raw["StartTime"],
+        started_at=raw["StartTime"].astimezone(UTC),
         state=raw["State"],
         size_gib=raw["VolumeSize"],
         tags=_tags(raw),

@@ -29,6 +29,7 @@ class Volume:
     throughput_mibps: int | None = None
     attachments: tuple[Attachment, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
 
     @property
     def instance_ids(self) -> tuple[str, ...]:
@@ -58,7 +59,8 @@ class Snapshot:
 class World:
     """What one region holds, as far as a plan depends on it.
 
-    `volumes` are those in use; `other_volume_ids` the ids of further volumes that exist, as far as somebody asked.
+    `volumes` are those in use; `other_volume_ids` the ids of further volumes that exist, as far as somebody asked;
+    `recovery_points` the snapshots, whoever made them, that tell how well the selected volumes are covered.
     """
 
     region: str
@@ -66,6 +68,7 @@ class World:
     snapshots: tuple[Snapshot, ...]
     root_devices: Mapping[str, str] = field(default_factory=dict)
     other_volume_ids: frozenset[str] = frozenset()
+    recovery_points: tuple[Snapshot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

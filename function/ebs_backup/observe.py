@@ -1,16 +1,20 @@
 """The first step: read what a plan depends on in one region, with as few calls as it takes."""
 
+import math
 from dataclasses import replace
+from datetime import datetime, timedelta
 
-from .ec2 import Region
+from .coverage import newest_completed
+from .ec2 import MAX_FILTER_VALUES, Region, chunks
 from .model import Snapshot, World
 from .plan import instance_sets
 from .policy import Policy
 from .retention import by_volume
+from .selection import select
 from .tags import PENDING, policy_tag, run_tag, tag_key
 
 
-def observe(region: Region, policy: Policy, run_id: str) -> World:
+def observe(region: Region, policy: Policy, run_id: str, at: datetime) -> World:
     """Read a region; raise Ec2Error if any part of it cannot be read, since half a world makes a wrong plan."""
     snapshots = _snapshots(region, policy, run_id)
     world = World(region.name, region.volumes(), snapshots)
@@ -19,7 +23,27 @@ def observe(region: Region, policy: Policy, run_id: str) -> World:
         world,
         root_devices=region.root_devices(partial),
         other_volume_ids=region.existing_volume_ids(_not_in_use(world, policy)),
+        recovery_points=_recovery_points(region, policy, world, at),
     )
+
+
+def _recovery_points(region: Region, policy: Policy, world: World, at: datetime) -> tuple[Snapshot, ...]:
+    """Read the snapshots that tell how well the selected volumes are covered.
+
+    Those of the days that the objective reaches back to; of older ones only those of the few volumes that have none
+    in that time. EC2 filters by whole days with a wildcard:
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html
+    """
+    selected = [volume.id for volume in select(policy, world.volumes).selected]
+    if not selected:
+        return ()
+    reach = math.ceil(policy.recovery_point_objective_hours / 24)
+    days = [f"{at - timedelta(days=day):%Y-%m-%dT}*" for day in range(min(reach + 1, MAX_FILTER_VALUES))]
+    states = {"status": ["completed", "pending"]}
+    recent = region.snapshots(states | {"start-time": days})
+    without = [volume_id for volume_id in selected if volume_id not in newest_completed(recent)]
+    older = [s for some in chunks(without) for s in region.snapshots(states | {"volume-id": some})]
+    return tuple({snapshot.id: snapshot for snapshot in (*recent, *older)}.values())
 
 
 def _snapshots(region: Region, policy: Policy, run_id: str) -> tuple[Snapshot, ...]:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -10,6 +11,9 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Return seconds on a clock that never goes back."""
+
+    def utc(self) -> datetime:
+        """Return the date and time."""
 
     def sleep(self, seconds: float) -> None:
         """Let seconds pass."""
@@ -24,6 +28,10 @@ class SystemClock:
     def now(self) -> float:
         """Return seconds on a clock that never goes back."""
         return time.monotonic()
+
+    def utc(self) -> datetime:
+        """Return the date and time."""
+        return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
         """Let seconds pass."""

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from .coverage import VolumeCoverage, age_summary, coverage_summary
 from .errors import Kind, kind_of
 from .model import Action, Create, Outcome, Plan, Problem, Status, Verdict
 from .policy import Policy
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SCHEMA = 1
 
+UNDONE = (Status.FAILED, Status.UNFINISHED)
 COUNTS = ("selected", "created", "already_there", "tagged", "deleted", "kept", "skipped", "failed", "unfinished")
 
 # However large the estate, a report stays below Lambda's 6 MB answer and CloudWatch's 256 KB log event.
@@ -41,6 +43,7 @@ class RegionResult:
     region: str
     plan: Plan | None = None
     outcomes: Sequence[Outcome] = ()
+    covers: Sequence[VolumeCoverage] = ()
     problem: Problem | None = None
     dry_run: bool = False
     denial_expected: bool = False
@@ -51,7 +54,7 @@ class RegionResult:
     @property
     def failures(self) -> tuple[Outcome, ...]:
         """The outcomes that fail the run."""
-        bad = [o for o in self.outcomes if o.status in (Status.FAILED, Status.UNFINISHED)]
+        bad = [o for o in self.outcomes if o.status in UNDONE]
         return tuple(o for o in bad if not self._is_expected(o.problem))
 
     @property
@@ -95,6 +98,7 @@ class Run:
 def report(run: Run, *, listed: int = MAX_ACTIONS) -> dict[str, Any]:
     """Return the run report: plain JSON types only. A dry run's lists at most so many actions and verdicts a region."""
     regions = {result.region: _region(result, listed) for result in run.results}
+    covers = [each for result in run.results for each in result.covers]
     return {
         "schema": SCHEMA,
         "policy": run.policy.name,
@@ -104,6 +108,9 @@ def report(run: Run, *, listed: int = MAX_ACTIONS) -> dict[str, Any]:
         "status": "failed" if run.failed else "completed",
         "started_at": run.started_at.isoformat(timespec="seconds"),
         "duration_seconds": round(run.duration_seconds, 3),
+        "coverage": coverage_summary(run.policy, covers),
+        "recovery_point_age": age_summary(covers),
+        "recovery_points_by": _makers(covers),
         "totals": {count: sum(region[count] for region in regions.values()) for count in COUNTS},
         "regions": regions,
     }
@@ -155,10 +162,13 @@ def _region(result: RegionResult, listed: int) -> dict[str, Any]:
         "skipped": len(skipped),
         "failed": by_status[Status.FAILED],
         "unfinished": by_status[Status.UNFINISHED],
+        "failed_by_operation": dict(Counter(o.operation for o in result.outcomes if o.status in UNDONE)),
         "skipped_because": _counted(skipped),
         "apart_because": _counted(_reasons(result, Status.CREATED)),
+        "deleted_because": _counted(_reasons(result, Status.DELETED)),
         "kept_because": _counted(_reasons(result, Status.KEPT)),
         "deletion_brake": plan.brake,
+        **_coverage(result.covers),
         "problems": problems[:MAX_LISTED],
         "problems_not_listed": len(problems[MAX_LISTED:]),
         "duration_seconds": round(result.duration_seconds, 3),
@@ -166,6 +176,33 @@ def _region(result: RegionResult, listed: int) -> dict[str, Any]:
         "throttled_calls": dict(result.throttled_calls),
         **(_planned(plan, listed) if result.dry_run else {}),
     }
+
+
+def _coverage(covers: Sequence[VolumeCoverage]) -> dict[str, Any]:
+    uncovered = sorted((each for each in covers if not each.covered), key=lambda each: -each.age_hours)
+    return {
+        "covered": len(covers) - len(uncovered),
+        "uncovered": [_uncovered(each) for each in uncovered[:MAX_LISTED]],
+        "uncovered_not_listed": len(uncovered[MAX_LISTED:]),
+        "recovery_points_by": _makers(covers),
+        "oldest_recovery_point_hours": max((each.age_hours for each in covers if each.newest), default=None),
+    }
+
+
+def _uncovered(each: VolumeCoverage) -> dict[str, Any]:
+    return {
+        "volume_id": each.volume_id,
+        "name": each.name,
+        "age_hours": each.age_hours,
+        "newest_snapshot_id": each.newest.id if each.newest else None,
+        "newest_by": each.made_by,
+        "reason": each.reason,
+        "remedy": each.remedy,
+    }
+
+
+def _makers(covers: Iterable[VolumeCoverage]) -> dict[str, int]:
+    return dict(Counter(each.made_by for each in covers if each.made_by).most_common())
 
 
 def _reasons(result: RegionResult, status: Status) -> list[str]:

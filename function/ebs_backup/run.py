@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from .coverage import VolumeCoverage, cover
 from .ec2 import Region, connect
 from .engine import Engine
 from .errors import Ec2Error
@@ -19,6 +20,7 @@ from .plan import plan
 from .policy import Policy
 from .report import RegionResult, Run, RunFailed
 from .request import Request, regions_to_visit
+from .selection import select
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ def run(
 
     Raises RunFailed if it cannot be known which regions there are, RequestError if none is left to visit.
     """
-    at, start = datetime.now(UTC), clock.now()
+    at, start = clock.utc(), clock.now()
     regions = regions_to_visit(policy, request, _enabled_regions(policy, request, home_region, clock))
     log.info("run_started", extra={"policy": policy.name, "run_id": request.run_id, "regions": regions})
     visit = _Visit(policy, request, at, clock, deadline, watch)
@@ -80,11 +82,14 @@ class _Visit:
         region = connect(name, self.clock)
         made: Plan | None = None
         outcomes: tuple[Outcome, ...] = ()
+        covers: tuple[VolumeCoverage, ...] = ()
         problem: Problem | None = None
         try:
-            world = observe(region, self.policy, self.request.run_id)
+            world = observe(region, self.policy, self.request.run_id, self.at)
             made = plan(world, self.policy, self.request.run_id, self.at)
             outcomes = self._apply(region, made, start)
+            selected = select(self.policy, world.volumes).selected
+            covers = cover(self.policy, selected, world.recovery_points, outcomes, self.at)
         except Ec2Error as error:
             problem = error.problem
         except Exception as error:
@@ -94,6 +99,7 @@ class _Visit:
             region=name,
             plan=made,
             outcomes=outcomes,
+            covers=covers,
             problem=problem,
             dry_run=self.request.dry_run,
             denial_expected=name in self.policy.expected_denied_regions,

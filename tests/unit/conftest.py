@@ -22,6 +22,9 @@ class SimulatedTime:
     def now(self) -> float:
         return self._clock.now().timestamp()
 
+    def utc(self) -> datetime:
+        return self._clock.now()
+
     def sleep(self, seconds: float) -> None:
         self._clock.advance(seconds)
 

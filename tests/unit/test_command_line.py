@@ -23,7 +23,13 @@ class Terminal:
         self.out = self.err = ""
 
     def plan(self, *flags: str) -> int:
-        status = main(["plan", "--name", "nightly", *flags], clock=self._clock)
+        return self._run("plan", *flags)
+
+    def report(self, *flags: str) -> int:
+        return self._run("report", *flags)
+
+    def _run(self, command: str, *flags: str) -> int:
+        status = main([command, "--name", "nightly", *flags], clock=self._clock)
         self.out, self.err = self._capture.readouterr()
         return status
 
@@ -111,6 +117,17 @@ def test_a_region_that_cannot_be_read_is_told_of_and_makes_the_command_fail(term
     assert terminal.plan() == 1
     assert "us-east-1\n  not read: DescribeSnapshots: UnauthorizedOperation: " in terminal.out
     assert "1 region not read." in terminal.out
+
+
+def test_the_page_of_a_report_is_written_with_the_callers_own_credentials(
+    terminal: Terminal, estate: Simulator, tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+
+    assert terminal.report("--output", str(file)) == 0
+    assert terminal.out == f"{file}\n"
+    assert "vol-1" in file.read_text(encoding="utf-8")
+    assert not [call for call in estate.calls if not call.action.startswith("Describe")]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from ebs_backup.ec2 import PAGE_SIZE, READ_ATTEMPTS, Region
@@ -26,9 +28,11 @@ def test_a_volume_is_read_with_all_that_a_restore_needs(ec2: Simulator, region: 
         )
     )
 
-    assert region.volumes() == (
-        Volume("vol-1", "eu-west-1b", "gp3", 100, 4000, 250, (Attachment("i-1", "/dev/xvda"),), {"Name": "db"}),
-    )
+    (read,) = region.volumes()
+
+    created = datetime(2026, 1, 1, tzinfo=UTC)
+    at = (Attachment("i-1", "/dev/xvda"),)
+    assert read == Volume("vol-1", "eu-west-1b", "gp3", 100, 4000, 250, at, {"Name": "db"}, created)
 
 
 def test_volumes_of_stopped_instances_are_in_use_and_detached_ones_are_not(ec2: Simulator, region: Region) -> None:

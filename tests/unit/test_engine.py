@@ -43,7 +43,7 @@ class Runs:
         """Observe, plan, apply."""
         by = by or policy()
         start = self.clock.now()
-        made = plan(observe(self.region, by, run_id), by, run_id, self.ec2.clock.now())
+        made = plan(observe(self.region, by, run_id, self.ec2.clock.now()), by, run_id, self.ec2.clock.now())
         return Engine(self.region, by, run_id, self.clock, start + seconds).carry_out(made, start, workers)
 
     def snapshots(self, run_id: str = RUN) -> Counter[str]:

@@ -10,10 +10,11 @@ from ebs_backup.handler import lambda_handler
 from ebs_backup.policy import PolicyError
 from ebs_backup.report import RunFailed
 from ebs_backup.request import RequestError
+from ebs_backup.store import StoreError
 from sandbox.ec2 import Fault, Simulator
 from tests.unit.builders import RUN
 from tests.unit.conftest import Connect, SimulatedTime
-from tests.unit.estates import add_instance, add_volumes
+from tests.unit.estates import add_instance, add_snapshots, add_volumes
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "time": RUN, "detail": {}}
 
@@ -194,6 +195,84 @@ def test_without_a_list_of_regions_nobody_can_say_that_all_is_well(function: Fun
 
     with pytest.raises(RunFailed, match=r"cannot look up the account's regions \(`regions` can name them\)"):
         function.invoke()
+
+
+def test_what_was_done_is_stored_and_what_was_only_planned_is_not(
+    function: Function, ec2: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[tuple[object, ...]] = []
+
+    def keep(*given: object) -> str:
+        stored.append(given)
+        return "key"
+
+    monkeypatch.setattr(handler, "store", keep)
+    function.deploy(report_bucket="reports", report_prefix="nightly/reports/")
+    add_volumes(ec2, 1)
+
+    function.invoke({"dry_run": True})
+    made = function.invoke()
+
+    ((bucket, prefix, told, _),) = stored
+    assert (bucket, prefix, told) == ("reports", "nightly/reports/", made)
+
+
+def test_a_report_that_cannot_be_stored_fails_a_run_that_did_everything_else(
+    function: Function, ec2: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> str:
+        raise StoreError("the report could not be stored in reports: AccessDenied")
+
+    monkeypatch.setattr(handler, "store", closed)
+    function.deploy(report_bucket="reports")
+    add_volumes(ec2, 1)
+
+    with pytest.raises(RunFailed, match=r"0 of 1 volumes.*\n- the report could not be stored in reports"):
+        function.invoke()
+
+    assert _snapshots(ec2, "eu-west-1") == ["vol-0000"]
+
+
+def test_the_metrics_are_printed_a_document_a_line(
+    function: Function, ec2: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_volumes(ec2, 2)
+
+    function.invoke()
+
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [document.get("Region") for document in documents] == [None, "eu-west-1"]
+    assert all(document["SnapshotsCreateStarted"] == 2 and "_aws" in document for document in documents)
+
+
+def test_a_run_of_some_regions_speaks_for_itself_alone(
+    function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler, "store", lambda *_: pytest.fail("stored"))
+    function.deploy(report_bucket="reports")
+
+    function.invoke({"regions": ["eu-west-1"]})
+
+    assert capsys.readouterr().out == ""
+
+
+def test_coverage_is_measured_whoever_made_the_recovery_points(function: Function, ec2: Simulator) -> None:
+    ids = add_volumes(ec2, 3)
+    add_snapshots(ec2, ids[0], days=1)
+    add_snapshots(ec2, ids[1], days=1, tags={"aws:backup:source-resource": "x"})
+    add_snapshots(ec2, ids[2], days=9)
+    ec2.regions["eu-west-1"].remove("snap-vol-0002-001")
+    for day in range(1, 8):
+        ec2.regions["eu-west-1"].remove(f"snap-vol-0002-{day:03}")
+
+    made = function.invoke()
+
+    assert made["coverage"] == {"objective_hours": 26.0, "selected": 3, "covered": 2, "percent": 66.6}
+    assert made["recovery_points_by"] == {"this policy": 2, "AWS Backup": 1}
+    (uncovered,) = made["regions"]["eu-west-1"]["uncovered"]
+    assert (uncovered["volume_id"], uncovered["newest_snapshot_id"]) == ("vol-0002", "snap-vol-0002-008")
+    assert uncovered["reason"] == "its next snapshot was started by this run"
+    assert made["status"] == "completed"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,3 +69,4 @@ def test_the_real_clock_moves_on_while_one_waits() -> None:
 
     assert clock.now() - start >= 0.02
     assert time.monotonic() - began >= 0.02
+    assert abs(clock.utc() - datetime.now(UTC)) < timedelta(seconds=5)

@@ -1,0 +1,160 @@
+"""Coverage: how old the newest recovery point of each selected volume is, whoever made it, and what follows.
+
+Pure: volumes, snapshots, outcomes and the time are arguments.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from .model import Outcome, Snapshot, Status, Volume
+from .policy import Policy
+from .remedies import remedy
+from .tags import policy_tag
+
+HOUR = 3600.0
+
+# Upper bounds of the histogram's classes, in hours; one more class takes what is older.
+BOUNDS = (1, 3, 6, 12, 24, 26, 48, 96, 168)
+
+_WAIT = (
+    "Nothing, unless it is still so after the next run: a snapshot of much new data, as a volume's first one is, can "
+    "take hours."
+)
+_LOOK = "See whether the runs since then failed, or whether the schedule is rarer than the objective."
+
+_FAILED = (Status.FAILED, Status.UNFINISHED, Status.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeCoverage:
+    """One volume's recovery point age in hours; a volume without any snapshot ages from its own creation."""
+
+    volume_id: str
+    name: str
+    age_hours: float
+    newest: Snapshot | None
+    made_by: str | None
+    covered: bool
+    reason: str
+    remedy: str
+
+
+def newest_completed(snapshots: Iterable[Snapshot]) -> dict[str, Snapshot]:
+    """Return volume id -> its newest completed snapshot."""
+    found: dict[str, Snapshot] = {}
+    for snapshot in snapshots:
+        best = found.get(snapshot.volume_id)
+        if snapshot.state == "completed" and (best is None or best.started_at < snapshot.started_at):
+            found[snapshot.volume_id] = snapshot
+    return found
+
+
+def cover(
+    policy: Policy,
+    volumes: Iterable[Volume],
+    snapshots: Iterable[Snapshot],
+    outcomes: Iterable[Outcome],
+    at: datetime,
+) -> tuple[VolumeCoverage, ...]:
+    """Measure each volume at the time the run began: the snapshots it started are not completed yet."""
+    known = tuple(snapshots)
+    newest = newest_completed(known)
+    pending = {s.volume_id: s for s in known if s.state == "pending"}
+    came_of = _last_by_volume(outcomes)
+    return tuple(
+        _cover(policy, v, at, newest=newest.get(v.id), pending=pending.get(v.id), outcome=came_of.get(v.id))
+        for v in volumes
+    )
+
+
+def creator(policy: Policy, snapshot: Snapshot) -> str:
+    """Name who made a snapshot, by the tags that each maker leaves.
+
+    Data Lifecycle Manager and AWS Backup tag under `aws:dlm:` and `aws:backup:`, where nobody else can:
+    https://docs.aws.amazon.com/ebs/latest/userguide/dlm-elements.html,
+    https://docs.aws.amazon.com/aws-backup/latest/devguide/recovery-points.html
+    """
+    key, name = policy_tag(policy)
+    if snapshot.tags.get(key) == name:
+        return "this policy"
+    if key in snapshot.tags:
+        return "another policy of this module"
+    if any(tag.startswith("aws:dlm:") for tag in snapshot.tags):
+        return "Data Lifecycle Manager"
+    if any(tag.startswith("aws:backup:") for tag in snapshot.tags):
+        return "AWS Backup"
+    return "by hand or another tool"
+
+
+def coverage_summary(policy: Policy, covers: Sequence[VolumeCoverage]) -> dict[str, Any]:
+    """Return how many of the selected volumes are covered, as the report shows it."""
+    covered = sum(each.covered for each in covers)
+    return {
+        "objective_hours": policy.recovery_point_objective_hours,
+        "selected": len(covers),
+        "covered": covered,
+        # Rounded down, so that 100 means all of them.
+        "percent": math.floor(1000 * covered / len(covers)) / 10 if covers else None,
+    }
+
+
+def age_summary(covers: Sequence[VolumeCoverage]) -> dict[str, Any]:
+    """Return how old the recovery points are, as the report shows it."""
+    ages = [each.age_hours for each in covers if each.newest]
+    classes = dict.fromkeys((*BOUNDS, None), 0)
+    for age in ages:
+        classes[next((bound for bound in BOUNDS if age <= bound), None)] += 1
+    return {
+        "max_hours": round(max(ages), 1) if ages else None,
+        "median_hours": round(median(ages), 1) if ages else None,
+        "histogram": [{"up_to_hours": bound, "volumes": count} for bound, count in classes.items()],
+        "never": sum(each.newest is None for each in covers),
+    }
+
+
+def _cover(
+    policy: Policy,
+    volume: Volume,
+    at: datetime,
+    *,
+    newest: Snapshot | None,
+    pending: Snapshot | None,
+    outcome: Outcome | None,
+) -> VolumeCoverage:
+    since = newest.started_at if newest else volume.created_at or at
+    age = max(0.0, (at - since).total_seconds() / HOUR)
+    covered = age <= policy.recovery_point_objective_hours
+    reason, what_to_do = ("", "") if covered else _reason(newest, pending, outcome)
+    return VolumeCoverage(
+        volume_id=volume.id,
+        name=volume.tags.get("Name", ""),
+        age_hours=round(age, 2),
+        newest=newest,
+        made_by=creator(policy, newest) if newest else None,
+        covered=covered,
+        reason=reason,
+        remedy=what_to_do,
+    )
+
+
+def _reason(newest: Snapshot | None, pending: Snapshot | None, outcome: Outcome | None) -> tuple[str, str]:
+    """Say why a volume is not covered, as far as this run knows, and what to do about it."""
+    if outcome and outcome.status in _FAILED:
+        problem = outcome.problem
+        why = f"{problem.operation} refused: {problem.code}" if problem else f"{outcome.operation}: {outcome.reason}"
+        return why, remedy(problem.code if problem else "")
+    if pending:
+        return f"snapshot pending since {pending.started_at:%Y-%m-%d %H:%M} UTC", _WAIT
+    if outcome and outcome.status in (Status.CREATED, Status.ALREADY_THERE):
+        return f"its {'next' if newest else 'first'} snapshot was started by this run", _WAIT
+    return "its newest completed snapshot is too old" if newest else "it has no completed snapshot", _LOOK
+
+
+def _last_by_volume(outcomes: Iterable[Outcome]) -> Mapping[str, Outcome]:
+    """Return volume id -> what came of its backup in the end, be it alone after its set was refused."""
+    creating = ("CreateSnapshot", "CreateSnapshots")
+    return {o.volume_id: o for o in outcomes if o.operation in creating and o.status is not Status.SET_REFUSED}

@@ -1,0 +1,138 @@
+"""What the documentation says of reports and metrics is what they are."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from ebs_backup.metrics import BY_REGION, UNITS
+from ebs_backup.page.sections import MAX_CODES, MAX_EXAMPLES, MAX_REASONS, MAX_UNCOVERED
+from ebs_backup.report import MAX_LISTED, SCHEMA
+from tests.unit.reports import (
+    BRAKED,
+    CLOSED,
+    EMPTY,
+    ONE,
+    PLANNED,
+    UNREAD,
+    VARIED,
+    Json,
+    hostile,
+    huge,
+    lacking,
+    reported,
+    without_any,
+)
+from tools.report_picture import example_report
+from tools.report_reference import BLOCKS, filled
+
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = (DOCS / "report.md").read_text("utf-8")
+SCHEMA_TEXT = json.loads((DOCS / "report.schema.json").read_text("utf-8"))
+VALIDATOR = Draft202012Validator(SCHEMA_TEXT, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+REPORTS = {
+    "nothing at all": reported(),
+    "no volume": reported(EMPTY),
+    "one volume": reported(ONE),
+    "all that can happen": reported(
+        VARIED, EMPTY, UNREAD, CLOSED, BRAKED, uncovered={"eu-west-1": [lacking("vol-1"), without_any("vol-2")]}
+    ),
+    "a dry run": reported(PLANNED, EMPTY, dry_run=True),
+    "hostile": hostile(),
+    "huge": huge(),
+    "the example": example_report(),
+}
+
+
+def test_tables_and_example_are_up_to_date() -> None:
+    assert filled(GUIDE) == GUIDE, "out of date: PYTHONPATH=function python -m tools.report_reference docs/report.md"
+    assert re.findall(r"<!-- report: (\w+) -->", GUIDE) == list(BLOCKS)
+
+
+def test_the_schema_is_one_and_of_this_version() -> None:
+    Draft202012Validator.check_schema(SCHEMA_TEXT)
+
+    assert SCHEMA_TEXT["properties"]["schema"]["const"] == SCHEMA
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS.keys())
+def test_reports_are_as_the_schema_says(report: Json) -> None:
+    assert [error.message for error in VALIDATOR.iter_errors(report)] == []
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_every_key_that_is_documented_occurs() -> None:
+    occurring = {key for report in REPORTS.values() for key in _keys(report)}
+    documented = {key for part in (SCHEMA_TEXT, *SCHEMA_TEXT["$defs"].values()) for key in part.get("properties", {})}
+
+    assert documented <= occurring
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("status",), "broken"),
+        (("started_at",), "yesterday"),
+        (("coverage", "selected"), -1),
+        (("coverage", "percent"), 101),
+        (("totals", "failed"), None),
+        (("surprise",), 1),
+        (("regions", "eu-west-1", "surprise"), 1),
+        (("regions", "eu-west-1", "failed_by_operation"), {"CreateSnapshot": "two"}),
+        (("regions", "eu-west-1", "problems", 0, "status"), "odd"),
+        (("regions", "eu-west-1", "planned"), {}),
+        (("regions", "eu-west-1", "uncovered"), [{}]),
+    ],
+)
+def test_what_is_not_documented_would_be_found(path: tuple[Any, ...], value: Any) -> None:
+    report = copy.deepcopy(REPORTS["all that can happen"])
+    place: Any = report
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+
+    assert not VALIDATOR.is_valid(report)
+
+
+def test_every_metric_is_told_with_its_unit_and_its_dimensions() -> None:
+    told = re.findall(r"^\| `(\w+)` \| (\w+) \| (Policy[^|]*) \|", GUIDE, re.MULTILINE)
+
+    assert told == [
+        (name, unit, "Policy; Policy, Region" if name in BY_REGION else "Policy") for name, unit in UNITS.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"at most {MAX_UNCOVERED} of the volumes",
+        f"{MAX_CODES} kinds of problems with {MAX_EXAMPLES} examples each",
+        f"the {MAX_REASONS} most frequent reasons",
+        f"up to {MAX_LISTED} volumes and {MAX_LISTED} problems of each region",
+    ],
+)
+def test_limits_are_told_as_they_are(words: str) -> None:
+    assert words in " ".join(GUIDE.split())
+
+
+def test_the_picture_is_small() -> None:
+    picture = (DOCS / "report.png").read_bytes()
+
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 200_000
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from _keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _keys(inner)

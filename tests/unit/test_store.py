@@ -1,0 +1,106 @@
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from ebs_backup import store as module
+from ebs_backup.report import Run, report
+from ebs_backup.request import Request
+from ebs_backup.store import LAST_RUNS, StoreError, key_of, runs_in, store
+from tests.unit.builders import AT, policy
+
+PREFIX = "nightly/reports/"
+
+
+def _report(run_id: str = "r1", **changes: object) -> dict[str, Any]:
+    run = Run(policy=policy(), request=Request(run_id), started_at=AT, duration_seconds=1.0, results=())
+    return report(run) | changes
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    with mock_aws():
+        s3 = boto3.resource("s3", region_name="us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
+        monkeypatch.setattr(module, "_client", lambda: s3.meta.client)
+        yield s3.create_bucket(Bucket="reports")
+
+
+def test_a_report_is_stored_as_json_and_as_a_page_that_links_it(bucket: Any) -> None:
+    key = store("reports", PREFIX, _report(), AT)
+
+    assert key == "nightly/reports/2026/11/23/r1.completed.none"
+    objects = {found.key: found.get() for found in bucket.objects.all()}
+    assert {k: o["ContentType"] for k, o in objects.items()} == {
+        f"{key}.html": "text/html; charset=utf-8",
+        f"{key}.json": "application/json",
+    }
+    assert json.load(io.BytesIO(objects[f"{key}.json"]["Body"].read())) == _report()
+    assert "r1.completed.none.json" in objects[f"{key}.html"]["Body"].read().decode()
+
+
+def test_the_page_shows_the_runs_before_it(bucket: Any) -> None:
+    store("reports", PREFIX, _report("earlier-run"), AT - timedelta(days=1))
+
+    key = store("reports", PREFIX, _report("this-run"), AT)
+
+    assert "earlier-run" in bucket.Object(f"{key}.html").get()["Body"].read().decode()
+
+
+def test_reports_of_another_deployment_are_not_shown(bucket: Any) -> None:
+    store("reports", "weekly/reports/", _report("a-weekly-run"), AT)
+
+    key = store("reports", PREFIX, _report(), AT)
+
+    assert "a-weekly-run" not in bucket.Object(f"{key}.html").get()["Body"].read().decode()
+
+
+def test_a_retry_that_succeeds_stands_in_the_history_and_not_the_failure(bucket: Any) -> None:
+    assert bucket
+    keys = [f"{key_of(PREFIX, _report(status=status), AT)}.json" for status in ("failed", "completed")]
+
+    assert runs_in(sorted(keys, reverse=True)) == [{"run_id": "r1", "status": "completed", "covered_percent": None}]
+
+
+def test_a_report_that_cannot_be_stored_says_where_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed:
+        def get_paginator(self, _: str) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListObjectsV2")
+
+    monkeypatch.setattr(module, "_client", Closed)
+
+    with pytest.raises(StoreError, match=r"the report could not be stored in reports: .*AccessDenied"):
+        store("reports", PREFIX, _report(), AT)
+
+
+def test_the_history_is_read_off_the_keys_oldest_first_and_not_longer_than_a_strip() -> None:
+    times = [datetime(2026, 1, 1, 3, tzinfo=UTC) + timedelta(days=n) for n in range(LAST_RUNS + 5)]
+    reports = [_report(f"{at:%Y-%m-%dT%H:%M:%SZ}", coverage={"percent": 98.5}) for at in times]
+    keys = [
+        f"{key_of(PREFIX, each, at)}.{form}"
+        for each, at in zip(reports, times, strict=True)
+        for form in ("html", "json")
+    ]
+
+    runs = runs_in(keys)
+
+    assert len(runs) == LAST_RUNS
+    assert runs[-1] == {"run_id": "2026-02-04T03:00:00Z", "status": "completed", "covered_percent": 98.5}
+    assert [run["run_id"] for run in runs] == sorted(run["run_id"] for run in runs)
+
+
+@pytest.mark.parametrize("run_id", ["a.b", "x.failed.98", "2026-11-23T03:00:00Z", "r_1-2"])
+@pytest.mark.parametrize("percent", [None, 100.0, 99.9, 0.0])
+def test_whatever_the_run_id_the_key_can_be_read_back(run_id: str, percent: float | None) -> None:
+    key = key_of(PREFIX, _report(run_id, coverage={"percent": percent}), AT)
+
+    assert runs_in([f"{key}.json"]) == [{"run_id": run_id, "status": "completed", "covered_percent": percent}]
+
+
+def test_other_objects_are_passed_over() -> None:
+    assert runs_in(["nightly/reports/readme.txt", "nightly/reports/2026/11/23/x.json", "nightly/abc.zip"]) == []
