@@ -1,0 +1,60 @@
+"""What docs/architecture.md says of errors, tags and time is what the code does."""
+
+import re
+
+import pytest
+
+from ebs_backup.ec2 import CONNECT_TIMEOUT, CONNECTIONS_PER_REGION, READ_TIMEOUT
+from ebs_backup.engine import LOOK_AGE, MAX_ATTEMPTS, SETTLED
+from ebs_backup.errors import WAITS, Kind, kind_of
+from ebs_backup.handler import RESERVE
+from ebs_backup.model import Attachment, Create, Volume
+from ebs_backup.policy import Policy
+from ebs_backup.tags import MAX_TAGS, creation_tags
+from tests.docs.markdown import ROOT, codes, rows, section
+
+PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+TEXT = " ".join(PAGE.split())
+
+
+def test_every_kind_of_error_is_told_in_the_codes_order() -> None:
+    assert [kind for kind, *_ in rows(section(PAGE, "Errors"))] == [kind.name.lower() for kind in Kind]
+
+
+def test_every_code_is_of_the_kind_it_is_listed_under() -> None:
+    told = {code: kind for kind, listed, _ in rows(section(PAGE, "Errors")) for code in codes(listed)}
+
+    assert told == {code: kind_of(code, status=400).name.lower() for code in told}
+    assert WAITS.keys() <= told.keys()
+
+
+def test_every_tag_of_a_snapshot_is_told() -> None:
+    volume = Volume("vol-1", "eu-west-1a", "gp3", 8, 3000, 125, (Attachment("i-1", "/dev/xvda"),))
+    policy = Policy(name="x", tag_prefix="<prefix>")
+    tags = creation_tags(policy, Create((volume,), ""), "eu-west-1", "run")
+
+    told = [code for row in rows(section(PAGE, "Tags")) for code in codes(row[0])]
+    assert {code for code in told if code == "Name" or code.startswith("<prefix>")} == tags.keys()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"at most {LOOK_AGE:.0f} seconds old",
+        f"if after {SETTLED:.0f} seconds there is still nothing",
+        f"tried {MAX_ATTEMPTS} times at most",
+        f"{min(WAITS.values()):.0f} to {max(WAITS.values()):.0f} seconds",
+        f"has {CONNECTIONS_PER_REGION} connections",
+        f"last {RESERVE} seconds before Lambda's timeout: {CONNECT_TIMEOUT + READ_TIMEOUT} of them",
+        f"({CONNECT_TIMEOUT} to connect, {READ_TIMEOUT} to read)",
+        f"EC2's limit of {MAX_TAGS}",
+    ],
+)
+def test_its_figures_are_the_codes(words: str) -> None:
+    assert words in TEXT
+
+
+def test_modules_that_it_names_are_linked() -> None:
+    named = set(re.findall(r"`(\w+\.py)`", PAGE))
+
+    assert named == set(re.findall(r"function/ebs_backup/(\w+\.py)\)", PAGE))

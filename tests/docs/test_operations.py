@@ -1,0 +1,129 @@
+"""What docs/operations.md says of alarms, and asks of the log, is so."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from awslambdaric.lambda_runtime_log_utils import JsonFormatter  # type: ignore[import-untyped]
+
+from ebs_backup import handler
+from ebs_backup.report import RunFailed
+from sandbox.ec2 import Fault, Simulator
+from tests.docs.markdown import ROOT, codes, fences, rows, section
+from tests.unit.conftest import Connect, SimulatedTime, clock, connect, ec2, session  # noqa: F401 - fixtures
+from tests.unit.estates import add_instance, add_snapshots, add_volumes
+
+PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
+QUERIES = fences(PAGE, "logs")
+
+COMMANDS = {"fields", "filter", "stats", "sort", "limit"}
+WORDS = {"as", "by", "in", "and", "desc", "count", "latest", "ispresent"}
+# What CloudWatch Logs and Lambda's own events bring along.
+NOT_OURS = re.compile(r"@timestamp|type|record\.[\w.]+")
+
+
+class Context:
+    """Lambda's context, with time enough."""
+
+    aws_request_id = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
+
+
+def fields_of(query: str) -> set[str]:
+    """Return the fields that a query reads."""
+    bare = re.sub(r'"[^"]*"', "", query)
+    words = set(re.findall(r"[@a-zA-Z][\w.@]*", bare))
+    return words - COMMANDS - WORDS - set(re.findall(r" as (\w+)", bare))
+
+
+def paths(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the names under which Logs Insights finds what is in a JSON event."""
+    nested = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in nested:
+        yield from paths(part, f"{path}.{key}".lstrip("."))
+    yield path
+
+
+@pytest.fixture
+def events(
+    ec2: Simulator,  # noqa: F811
+    clock: SimulatedTime,  # noqa: F811
+    connect: Connect,  # noqa: ARG001, F811
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> list[dict[str, Any]]:
+    """Return what is logged by a run that meets with all sorts of trouble, as Lambda's runtime writes it."""
+    policy = {"name": "nightly", "retention": {"last": 2}, "regions": ["eu-west-1", "us-east-1"]}
+    monkeypatch.setenv("POLICY", json.dumps(policy))
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setattr(handler, "SystemClock", lambda: clock)
+    add_volumes(ec2, 3)
+    add_instance(ec2, "i-1", "vol-old")
+    add_instance(ec2, "i-2", "vol-shared")
+    add_snapshots(ec2, "vol-old", days=5)
+    add_snapshots(ec2, "vol-shared", days=5, shared_with=frozenset({"111122223333"}))
+    ec2.inject(Fault("CreateSnapshot", code="InternalError", times=1))
+    ec2.inject(Fault("CreateSnapshot", code="RequestLimitExceeded", times=1))
+    ec2.inject(Fault("CreateSnapshot", code="InvalidParameterValue", times=1))
+    ec2.regions["us-east-1"].denied = True
+    with caplog.at_level(logging.INFO), pytest.raises(RunFailed):
+        handler.lambda_handler({}, Context())
+    return [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+
+
+def test_queries_ask_for_fields_that_runs_log(events: list[dict[str, Any]]) -> None:
+    logged = {path for event in events for path in paths(event)}
+    asked = {field for query in QUERIES for field in fields_of(query) if not NOT_OURS.fullmatch(field)}
+
+    assert asked - logged == set()
+
+
+def test_queries_ask_for_events_that_the_function_logs() -> None:
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "function").rglob("*.py"))
+    asked = {
+        event
+        for query in QUERIES
+        for names in re.findall(r"message (?:=|in) (\[.*?\]|\".*?\")", query)
+        for event in re.findall(r'"(\w+)"', names)
+    }
+
+    assert len(asked) > len(QUERIES) / 2
+    assert {event for event in asked if f'"{event}"' not in sources} == set()
+
+
+def test_queries_are_made_of_commands_one_a_line() -> None:
+    for query in QUERIES:
+        first, *others = query.splitlines()
+        assert first.split()[0] in COMMANDS
+        assert {line.split()[0] for line in others} <= {"|"}
+        assert {line.split()[1] for line in others} <= COMMANDS
+
+
+def test_every_section_that_an_alarm_refers_to_is_there() -> None:
+    referred = re.findall(r'local\.manual}, "([^"]+)"', (ROOT / "alerts.tf").read_text("utf-8"))
+
+    assert len(referred) == 5
+    assert all(section(PAGE, heading).strip() for heading in referred)
+
+
+def test_every_alarm_is_in_the_table() -> None:
+    told = {code for row in rows(section(PAGE, "Who is told")) for code in codes(row[0])}
+    source = (ROOT / "alerts.tf").read_text("utf-8")
+    keys = re.findall(r"^    ([a-z-]+) += .*\{$", source.partition("faults = {")[2].partition("alarm_actions")[0], re.M)
+
+    assert told == {f"ebs-backup-{key}" for key in [*keys, "no-run"]}
+
+
+def test_every_service_that_needs_the_key_is_named_in_the_example() -> None:
+    example = (ROOT / "examples" / "complete" / "main.tf").read_text("utf-8")
+    for service, actions, _ in rows(section(PAGE, "A key of your own")):
+        [name] = codes(service)
+        [allowed] = re.findall(
+            rf'Service = "{re.escape(name.partition(".")[0])}\.[^"]+" }}\s+Action +=\s+\[(.*?)\]', example
+        )
+        assert re.findall(r'"(.*?)"', allowed) == codes(actions)

@@ -1,0 +1,98 @@
+"""What any page of the documentation says can be followed: its links lead somewhere, its commands exist."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import botocore.session
+import jmespath  # type: ignore[import-untyped]
+import pytest
+from botocore import xform_name
+
+from ebs_backup.policy import Policy
+from ebs_backup.request import Request, parse_request
+from tests.docs.markdown import PAGES, ROOT, codes, commands, name
+
+# https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html
+OPTIONS_OF_EVERY_COMMAND = {"--region", "--query", "--output", "--cli-binary-format", "--cli-read-timeout"}
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=name)
+
+
+@every_page
+def test_links_within_the_project_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text("utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@every_page
+def test_no_path_of_somebodys_machine_has_slipped_in(page: Path) -> None:
+    assert re.findall(r"(?<![\w.>*/-])/(?:work|opt|root|home|tmp|usr)\b\S*", page.read_text("utf-8")) == []
+
+
+@every_page
+def test_make_targets_exist(page: Path) -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    text = page.read_text("utf-8")
+    told = [words.split() for words in codes(text)] + list(commands(text))
+
+    assert {words[1] for words in told if words[0] == "make" and words[1:]} <= set(targets)
+
+
+@every_page
+def test_commands_of_the_aws_cli_and_their_options_exist(page: Path) -> None:
+    unknown = {
+        (" ".join(words[:3]), option)
+        for words in commands(page.read_text("utf-8"))
+        if words[0] == "aws"
+        for option in words[3:]
+        if option.startswith("--") and option not in _options(*words[1:3]) | OPTIONS_OF_EVERY_COMMAND
+    }
+
+    assert unknown == set()
+
+
+@every_page
+def test_queries_of_the_aws_cli_can_be_read(page: Path) -> None:
+    for words in commands(page.read_text("utf-8")):
+        if "--query" in words:
+            jmespath.compile(words[words.index("--query") + 1])
+
+
+@every_page
+def test_outputs_that_a_command_reads_are_outputs_of_the_quickstart(page: Path) -> None:
+    read = re.findall(r"terraform output -raw (\w+)", page.read_text("utf-8"))
+    quickstart = (ROOT / "examples" / "quickstart" / "main.tf").read_text("utf-8")
+
+    assert set(read) <= set(re.findall(r'^output "(\w+)"', quickstart, re.MULTILINE))
+
+
+@every_page
+def test_payloads_are_such_as_the_function_takes(page: Path) -> None:
+    for payload in _payloads(page.read_text("utf-8")):
+        assert isinstance(parse_request(json.loads(payload), "request-id", Policy(name="ebs-backup")), Request)
+
+
+def test_there_are_payloads_to_check() -> None:
+    payloads = list(_payloads((ROOT / "README.md").read_text("utf-8")))
+
+    assert {key for payload in payloads for key in json.loads(payload)} == {"dry_run", "regions", "run_id"}
+
+
+def _payloads(text: str) -> Iterator[str]:
+    """Yield what is given to the function on a command line or named within a line."""
+    for words in commands(text):
+        if "--payload" in words:
+            yield words[words.index("--payload") + 1]
+    yield from (code for code in codes(text) if code.startswith('{"'))
+
+
+@cache
+def _options(service: str, command: str) -> set[str]:
+    model = botocore.session.get_session().get_service_model(service)
+    operation = {xform_name(each, "-"): each for each in model.operation_names}[command]
+    shape = model.operation_model(operation).input_shape
+    return {f"--{xform_name(member, '-')}" for member in shape.members} if shape else set()

@@ -1,0 +1,122 @@
+"""What the README says of the module is so."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ebs_backup.handler import RESERVE
+from ebs_backup.policy import Policy
+from ebs_backup.selection import OPT_OUT_TAG
+from ebs_backup.tags import tag_key
+from ebs_backup.workqueue import BUCKETS
+from sandbox.terraform import Terraform
+from tests.docs.markdown import ROOT, codes, commands, fences, rows, section
+from tools.inputs_outputs import declarations
+
+README = (ROOT / "README.md").read_text("utf-8")
+POLICY = Policy(name="ebs-backup")
+GENERATED = r"<!-- (retention: \w+|inputs|outputs|demo) -->.*?<!-- /(retention|inputs|outputs|demo) -->"
+
+
+def test_the_first_thing_to_copy_is_the_quickstart_to_the_byte() -> None:
+    quickstart = (ROOT / "examples" / "quickstart" / "main.tf").read_text("utf-8")
+
+    assert fences(README, "hcl")[0] == quickstart
+
+
+def test_it_says_what_is_deleted_before_it_says_what_is_done() -> None:
+    assert README.index("\n## What it deletes\n") < README.index("\n## What it does\n")
+
+
+def test_what_is_written_by_hand_is_read_in_a_few_minutes() -> None:
+    by_hand = re.sub(GENERATED, "", README.replace(fences(README, "hcl")[0], ""), flags=re.DOTALL)
+
+    assert len(by_hand.splitlines()) < 250
+
+
+def test_numbers_of_limits_follow_from_the_rates_and_the_reserve() -> None:
+    limits = " ".join(section(README, "Limits").split())
+    single, tagged = (
+        burst + rate * (900 - RESERVE) for burst, rate in (BUCKETS["CreateSnapshot"], BUCKETS["CreateTags"])
+    )
+    burst, rate = BUCKETS["DeleteSnapshot"]
+
+    assert f"**{single:,} volumes in a region**" in limits
+    assert f"and {tagged:,} that of sets" in limits
+    assert f"take {(1000 - burst) / rate / 60:.0f} minutes" in limits
+    assert f"in its last {RESERVE} seconds" in limits
+
+
+def test_the_cost_of_lambda_is_reckoned_from_its_price_and_the_defaults() -> None:
+    cost = " ".join(section(README, "Cost").split())
+    variables = declarations((ROOT / "variables.tf").read_text("utf-8"))
+    default = {variable.name: variable.attributes.get("default", "").strip('"') for variable in variables}
+    gb_seconds = int(default["timeout"]) * int(default["memory_size"]) / 1024
+    [price] = re.findall(r"\[\$(0\.0000\d+)\]", cost)
+
+    assert f"{gb_seconds:.0f} GB-seconds of {default['architecture']} at {default['memory_size']} MB" in cost
+    assert f"${gb_seconds * float(price):.3f} at" in cost
+    assert f"${gb_seconds * float(price) * 30:.2f} a month" in cost
+
+
+def test_the_brake_and_the_tag_that_opts_out_are_those_of_the_code() -> None:
+    assert f"more than {POLICY.max_deletions_per_run:,} snapshots in a region, or more than half" in README
+    assert POLICY.max_deletions_percent == 50
+    assert f"`{tag_key(POLICY, OPT_OUT_TAG)}` = `true`" in README
+
+
+def test_flags_of_the_preview_exist() -> None:
+    previews = [words for words in commands(README) if "ebs_backup" in words]
+    told = {word for words in previews for word in words if word.startswith("--")} | {"--json"}
+    said = subprocess.run(
+        [sys.executable, "-m", "ebs_backup", "plan", "--help"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "function")},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+    assert len(previews) == 1
+    assert [flag for flag in told if flag not in said] == []
+
+
+# --- permissions ---
+
+
+@pytest.fixture(scope="module")
+def granted() -> list[dict[str, set[str]]]:
+    """Return statement -> actions, for each policy that the module can come to."""
+    with Terraform(ROOT / "tests" / "terraform" / "every_policy", {}, within=ROOT) as terraform:
+        terraform.init()
+        lines = terraform.run("test", "-json", "-verbose").stdout.splitlines()
+    [plan] = (line["test_plan"] for line in map(json.loads, lines) if line["type"] == "test_plan")
+    policies: list[Any] = [json.loads(text) for text in plan["output_changes"]["policies"]["after"]]
+    return [{each["Sid"]: set(each["Action"]) for each in policy["Statement"]} for policy in policies]
+
+
+@pytest.mark.terraform
+@pytest.mark.xdist_group("every_policy")
+def test_the_table_of_permissions_has_every_statement_and_action_and_no_other(
+    granted: list[dict[str, set[str]]],
+) -> None:
+    told = {codes(sid)[0]: set(codes(actions)) for sid, actions, *_ in rows(section(README, "Permissions"))}
+    sids = {sid for policy in granted for sid in policy}
+
+    assert told == {sid: set().union(*(policy.get(sid, set()) for policy in granted)) for sid in sids}
+
+
+@pytest.mark.terraform
+@pytest.mark.xdist_group("every_policy")
+def test_the_table_of_permissions_tells_which_are_granted_together_and_which_always(
+    granted: list[dict[str, set[str]]],
+) -> None:
+    told = {codes(row[0])[0]: row[-1] for row in rows(section(README, "Permissions"))}
+    where = {sid: tuple(sid in policy for policy in granted) for sid in told}
+
+    assert {sid for sid, when in told.items() if when == "always"} == {sid for sid in told if all(where[sid])}
+    assert len(set(told.values())) == len(set(where.values())) == len({(told[sid], where[sid]) for sid in told})
