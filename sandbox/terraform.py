@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Self
@@ -46,9 +46,9 @@ class Terraform:
         mirror = provider_mirror()
         self.run("init", "-input=false", *([f"-plugin-dir={mirror}"] if mirror else []))
 
-    def apply(self, **variables: Any) -> str:
-        """Apply with these variables and return what Terraform said."""
-        return self.run("apply", "-input=false", "-auto-approve", *_settings(variables)).stdout
+    def apply(self, *, on_line: Callable[[str], object] = lambda _: None, **variables: Any) -> str:
+        """Apply with these variables and return what Terraform said; whoever watches is told line by line."""
+        return self.run("apply", "-input=false", "-auto-approve", *_settings(variables), on_line=on_line).stdout
 
     def changes_pending(self, **variables: Any) -> bool:
         """Plan, and tell whether anything would change."""
@@ -64,16 +64,26 @@ class Terraform:
         outputs = json.loads(self.run("output", "-json").stdout)
         return {name: output["value"] for name, output in outputs.items()}
 
-    def run(self, command: str, *arguments: str, allow: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, command: str, *arguments: str, allow: int = 0, on_line: Callable[[str], object] = lambda _: None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command and raise what it said unless it succeeds, or ends with the status that is allowed too."""
-        done = subprocess.run(
-            ["terraform", f"-chdir={self.directory}", command, *arguments, *_plain(command)],
-            env={**surroundings(), **self._environment},
-            text=True,
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode not in (_NOTHING_CHANGES, allow):
+        whole = ["terraform", f"-chdir={self.directory}", command, *arguments, *_plain(command)]
+        environment = {**surroundings(), **self._environment}
+        with (
+            tempfile.TemporaryFile("w+", encoding="utf-8") as complaints,
+            subprocess.Popen(
+                whole, env=environment, text=True, encoding="utf-8", stdout=subprocess.PIPE, stderr=complaints
+            ) as process,
+        ):
+            said = []
+            for line in process.stdout or ():
+                said.append(line)
+                on_line(line)
+            status = process.wait()
+            complaints.seek(0)
+            done = subprocess.CompletedProcess(whole, status, "".join(said), complaints.read())
+        if status not in (_NOTHING_CHANGES, allow):
             raise TerraformError(f"terraform {command} failed:\n{done.stdout}{done.stderr}")
         return done
 
