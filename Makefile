@@ -10,7 +10,7 @@ VENV := .venv
 RUN  := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format check clean
+.PHONY: help setup demo test lint format docs checkov clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,14 @@ format: setup ## Put everything into its format
 	@$(RUN) ruff check --quiet --fix
 	@$(RUN) ruff format
 	@terraform fmt -recursive
+
+docs: setup ## Make the generated parts of the documentation anew
+	@PYTHONPATH=function $(RUN) tools.retention_calendar docs/retention.md README.md
+	@$(RUN) tools.inputs_outputs README.md
+	@PYTHONPATH=function $(RUN) tools.report_reference docs/report.md
+
+checkov: setup ## Check module and examples with checkov, which takes 290 MB the first time
+	@PYTHON=$(PYTHON_FOUND) tools/checkov
 
 clean: ## Remove all that the other commands made
 	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
