@@ -84,6 +84,19 @@ locals {
       Condition = { StringEquals = local.owned }
     },
 
+    # The reports of earlier runs are known by their keys: none of them is ever read, or deleted.
+    {
+      Sid      = "WriteReports"
+      Action   = ["s3:PutObject"]
+      Resource = "${local.bucket_arn}/${local.report_prefix}*"
+    },
+    {
+      Sid       = "ListReports"
+      Action    = ["s3:ListBucket"]
+      Resource  = local.bucket_arn
+      Condition = { StringLike = { "s3:prefix" = "${local.report_prefix}*" } }
+    },
+
     {
       Sid      = "WriteLogs"
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -95,7 +108,7 @@ locals {
       Resource = local.failed_runs_arn
     },
 
-    # To read its own environment and to write to its encrypted queue.
+    # To read its own environment, and to write to its encrypted bucket and queue.
     var.kms_key_arn == null ? null : {
       Sid      = "UseKey"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]

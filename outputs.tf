@@ -23,6 +23,11 @@ output "role_policy" {
   value       = aws_iam_role_policy.run.policy
 }
 
+output "policy" {
+  description = "All that a run is told, as JSON text: `python -m ebs_backup plan --policy <(terraform output -raw policy)` shows what one would do."
+  value       = local.policy
+}
+
 output "retention_policy" {
   description = "What becomes of older snapshots, in plain English, as the runs' reports say it too."
   value       = local.retention_policy
@@ -44,8 +49,33 @@ output "log_group_name" {
 }
 
 output "bucket_name" {
-  description = "Name of the bucket that holds the function's package."
+  description = "Name of the bucket that holds the function's package and the runs' reports."
   value       = aws_s3_object.package.bucket
+}
+
+output "report_prefix" {
+  description = "Beginning of the keys of the runs' reports in the bucket: `aws s3 ls --recursive s3://<bucket_name>/<report_prefix>`."
+  value       = local.report_prefix
+}
+
+output "reports_url" {
+  description = "Page of the AWS console that lists the runs' reports."
+  value       = local.reports_url
+}
+
+output "alarm_names" {
+  description = "Names of the alarms."
+  value       = sort(concat([for alarm in aws_cloudwatch_metric_alarm.fault : alarm.alarm_name], aws_cloudwatch_metric_alarm.no_run[*].alarm_name))
+}
+
+output "topic_arn" {
+  description = "ARN of the topic that mails the alarms to notification_emails; null without any."
+  value       = one(aws_sns_topic.alarms[*].arn)
+}
+
+output "dashboard_name" {
+  description = "Name of the dashboard; null unless dashboard_enabled."
+  value       = one(aws_cloudwatch_dashboard.backup[*].dashboard_name)
 }
 
 output "undelivered_queue_arn" {

@@ -210,7 +210,7 @@ variable "schedule_enabled" {
 # Where and how it runs
 
 variable "bucket" {
-  description = "Name of an existing bucket in this region for the function's package, known when planning; null makes one."
+  description = "Name of an existing bucket in this region for the function's package and the runs' reports, known when planning, with a default encryption that is S3's own or of kms_key_arn; null makes one."
   type        = string
   default     = null
 
@@ -218,6 +218,13 @@ variable "bucket" {
     condition     = var.bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.bucket))
     error_message = "bucket must be a bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at both ends; got: ${var.bucket == null ? "null" : var.bucket}."
   }
+}
+
+variable "bucket_force_destroy" {
+  description = "Whether destroying the bucket that this module makes also deletes the reports in it; if not, a bucket with reports stays. Snapshots stay in any case."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "memory_size" {
@@ -270,7 +277,7 @@ variable "reserved_concurrent_executions" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a KMS key of this region that encrypts the package, the function's environment, its logs and its queues, and whose policy admits CloudWatch Logs and EventBridge; null leaves them to keys of AWS."
+  description = "ARN of a KMS key of this region that encrypts package, reports, the function's environment, its logs, queues and the topic, and whose policy admits CloudWatch, CloudWatch Logs and EventBridge; null leaves them to keys of AWS."
   type        = string
   default     = null
 
@@ -407,16 +414,83 @@ variable "log_retention_in_days" {
   }
 }
 
+# The metrics, and with them the alarms, are taken from the log, at the level INFO.
 variable "log_level" {
-  description = "Least level of what the function logs, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`; above `INFO` the run reports are not logged."
+  description = "Least level of what the function logs, `DEBUG` or `INFO`."
   type        = string
   default     = "INFO"
   nullable    = false
 
   validation {
-    condition     = contains(["DEBUG", "INFO", "WARN", "ERROR", "FATAL"], var.log_level)
-    error_message = "log_level must be DEBUG, INFO, WARN, ERROR or FATAL; got: ${var.log_level}."
+    condition     = contains(["DEBUG", "INFO"], var.log_level)
+    error_message = "log_level must be DEBUG or INFO, since metrics and alarms live on what is logged at INFO; got: ${var.log_level}."
   }
+}
+
+variable "report_retention_days" {
+  description = "Time that the runs' reports are kept in the bucket that this module makes, in days, from 1; null keeps them for ever. The objects of an existing bucket are left to its owner. The default is a year, and a month in which to look back at all of it."
+  type        = number
+  default     = 400
+
+  validation {
+    condition     = var.report_retention_days == null || can(regex("^[1-9][0-9]*$", var.report_retention_days))
+    error_message = "report_retention_days must be a whole number of days from 1, or null; got: ${var.report_retention_days == null ? "null" : var.report_retention_days}."
+  }
+}
+
+# Who is told, and of what
+
+variable "recovery_point_objective_hours" {
+  description = "Age, in hours, up to which a volume's newest completed snapshot, whoever made it, counts as recent enough; it must exceed the longest time between two runs by what a run and its snapshots take. The default fits a daily schedule. Above 168 no alarm can tell that runs have stopped, since CloudWatch looks back 7 days at most."
+  type        = number
+  default     = 26
+  nullable    = false
+
+  validation {
+    condition     = var.recovery_point_objective_hours > 0
+    error_message = "recovery_point_objective_hours must be a number of hours above 0; got: ${var.recovery_point_objective_hours}."
+  }
+
+  validation {
+    condition     = var.recovery_point_objective_hours <= 0 || var.recovery_point_objective_hours > local.hours_between_runs
+    error_message = "recovery_point_objective_hours must be longer than the time between two runs, which schedule_expression sets to ${var.schedule_expression}; got: ${var.recovery_point_objective_hours}."
+  }
+}
+
+variable "notification_emails" {
+  description = "Addresses that get a mail when an alarm begins or ends; AWS first asks each of them to confirm."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for address in var.notification_emails : can(regex("^[^@\\s]+@[^@\\s]+[.][^@\\s.]+$", address))])
+    error_message = "notification_emails must hold mail addresses, such as backup@example.com; got: ${join(", ", var.notification_emails)}."
+  }
+}
+
+variable "alarm_actions" {
+  description = "ARNs of what else to notify when an alarm begins or ends, such as SNS topics of yours; at most 5, or 4 besides notification_emails."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for action in var.alarm_actions : can(regex("^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:([0-9]{12})?:.+$", action))])
+    error_message = "alarm_actions must hold ARNs, such as arn:aws:sns:eu-west-1:111122223333:on-call; got: ${join(", ", var.alarm_actions)}."
+  }
+
+  validation {
+    condition     = length(var.alarm_actions) <= (length(var.notification_emails) == 0 ? 5 : 4)
+    error_message = "alarm_actions must be at most 5, or 4 if notification_emails has any, since that is all CloudWatch takes; got: ${length(var.alarm_actions)}."
+  }
+}
+
+variable "dashboard_enabled" {
+  description = "Whether there is a CloudWatch dashboard of the runs."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 # The rules' vocabulary
@@ -434,6 +508,10 @@ locals {
   cron_form       = "^cron\\([^ ()]+( [^ ()]+)*\\)$"
   rate_form       = "^rate\\([^ ()]+( [^ ()]+)*\\)$"
   six_cron_fields = "^cron\\(([^ ()]+) ([^ ()]+) ([^ ()]+) ([^ ()]+) ([^ ()]+) ([^ ()]+)\\)$"
+
+  # 0 stands for a cron expression, from which it is not so easily told.
+  rate               = try(regex("^rate\\((?P<value>[0-9]+) (?P<unit>minute|hour|day)s?\\)$", var.schedule_expression), { value = 0, unit = "hour" })
+  hours_between_runs = local.rate.value * { minute = 1 / 60, hour = 1, day = 24 }[local.rate.unit]
 
   # The table of https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html: of each field one
   # value, the increment that may follow it, and what stands alone in it.

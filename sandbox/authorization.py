@@ -57,13 +57,19 @@ _INVOKE: Final = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations"
 _RPC: Final = re.compile(r"/service/[^/]+/operation/(?P<operation>\w+)")
 
 
+# What only says how to do it; anything else in a query asks for another operation.
+_PLAIN_QUERY: Final = frozenset(
+    ("x-id", "list-type", "prefix", "delimiter", "max-keys", "start-after", "continuation-token", "encoding-type")
+)
+
+
 def _asked_of_s3(request: HttpRequest) -> Asked:
     """Read a path-style S3 request: what it does is in its method, its path and its query."""
     _, bucket, *rest = unquote(request.path).split("/", 2)
     key = rest[0] if rest else ""
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     names = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
-    plain = not query.keys() - {"x-id", "list-type", "prefix", "delimiter", "max-keys", "continuation-token"}
+    plain = not query.keys() - _PLAIN_QUERY
     if key and plain:
         return Asked(names.get(request.method, request.method), {"Bucket": bucket, "Key": key})
     if request.method == "GET" and plain:

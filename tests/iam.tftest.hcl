@@ -11,7 +11,7 @@ run "by_default_a_run_may_do_this_and_nothing_besides" {
   assert {
     condition = jsondecode(output.role_policy).Statement[*].Sid == [
       "Observe", "DiscoverRegions", "SnapshotVolumes", "SnapshotInstances", "CreateOwnedSnapshots", "TagOnCreate", "CompleteTags",
-      "WriteLogs", "ReportFailedRuns",
+      "WriteReports", "ListReports", "WriteLogs", "ReportFailedRuns",
     ]
     error_message = "There is one statement for each thing a run does."
   }
@@ -110,6 +110,27 @@ run "by_default_a_run_may_do_this_and_nothing_besides" {
   }
 
   assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "WriteReports"]) == {
+      Sid      = "WriteReports"
+      Effect   = "Allow"
+      Action   = ["s3:PutObject"]
+      Resource = "arn:aws:s3:::ebs-backup-111122223333/ebs-backup/reports/*"
+    }
+    error_message = "A run may write its report beside the others, and nowhere else: not over the package."
+  }
+
+  assert {
+    condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "ListReports"]) == {
+      Sid       = "ListReports"
+      Effect    = "Allow"
+      Action    = ["s3:ListBucket"]
+      Resource  = "arn:aws:s3:::ebs-backup-111122223333"
+      Condition = { StringLike = { "s3:prefix" = "ebs-backup/reports/*" } }
+    }
+    error_message = "A run may see which reports there are."
+  }
+
+  assert {
     condition = one([for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "WriteLogs"]) == {
       Sid      = "WriteLogs"
       Effect   = "Allow"
@@ -158,7 +179,7 @@ run "without_multi_volume_snapshots_nothing_is_granted_for_them" {
 
   assert {
     condition = jsondecode(output.role_policy).Statement[*].Sid == [
-      "Observe", "DiscoverRegions", "SnapshotVolumes", "CreateOwnedSnapshots", "TagOnCreate", "WriteLogs", "ReportFailedRuns",
+      "Observe", "DiscoverRegions", "SnapshotVolumes", "CreateOwnedSnapshots", "TagOnCreate", "WriteReports", "ListReports", "WriteLogs", "ReportFailedRuns",
     ]
     error_message = "Instances are not snapshotted, and tags are not completed later."
   }
@@ -195,7 +216,7 @@ run "with_an_explicit_list_of_regions_the_role_ends_at_their_borders" {
   assert {
     condition = jsondecode(output.role_policy).Statement[*].Sid == [
       "Observe", "SnapshotVolumes", "SnapshotInstances", "CreateOwnedSnapshots", "TagOnCreate", "CompleteTags",
-      "InspectOwnedSnapshots", "ExpireOwnedSnapshots", "WriteLogs", "ReportFailedRuns",
+      "InspectOwnedSnapshots", "ExpireOwnedSnapshots", "WriteReports", "ListReports", "WriteLogs", "ReportFailedRuns",
     ]
     error_message = "Regions need not be discovered."
   }
@@ -229,9 +250,9 @@ run "with_an_explicit_list_of_regions_the_role_ends_at_their_borders" {
   assert {
     condition = alltrue([
       for statement in jsondecode(output.role_policy).Statement : !can(statement.Condition)
-      if contains(["WriteLogs", "ReportFailedRuns"], statement.Sid)
+      if contains(["WriteReports", "WriteLogs", "ReportFailedRuns"], statement.Sid)
     ])
-    error_message = "Logs and queue are in the home region, listed or not."
+    error_message = "Reports, logs and queue are in the home region, listed or not."
   }
 }
 
@@ -245,7 +266,7 @@ run "one_region_and_single_volumes_together" {
 
   assert {
     condition = jsondecode(output.role_policy).Statement[*].Sid == [
-      "Observe", "SnapshotVolumes", "CreateOwnedSnapshots", "TagOnCreate", "WriteLogs", "ReportFailedRuns",
+      "Observe", "SnapshotVolumes", "CreateOwnedSnapshots", "TagOnCreate", "WriteReports", "ListReports", "WriteLogs", "ReportFailedRuns",
     ]
     error_message = "Each feature takes its own statements with it."
   }
@@ -261,7 +282,7 @@ run "with_retention_a_run_may_delete_the_snapshots_of_its_own_deployment" {
   assert {
     condition = jsondecode(output.role_policy).Statement[*].Sid == [
       "Observe", "DiscoverRegions", "SnapshotVolumes", "SnapshotInstances", "CreateOwnedSnapshots", "TagOnCreate", "CompleteTags",
-      "InspectOwnedSnapshots", "ExpireOwnedSnapshots", "WriteLogs", "ReportFailedRuns",
+      "InspectOwnedSnapshots", "ExpireOwnedSnapshots", "WriteReports", "ListReports", "WriteLogs", "ReportFailedRuns",
     ]
     error_message = "Retention adds two statements."
   }
@@ -336,7 +357,24 @@ run "with_a_key_the_role_may_use_it" {
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     }
-    error_message = "The environment is decrypted and the queue written to with this key alone."
+    error_message = "The environment is decrypted, and bucket and queue are written to, with this key alone."
+  }
+}
+
+run "in_a_bucket_of_the_accounts_own_a_deployment_keeps_to_its_reports" {
+  command = plan
+
+  variables {
+    name   = "nightly"
+    bucket = "acme-artifacts"
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(output.role_policy).Statement : [statement.Resource, try(statement.Condition.StringLike["s3:prefix"], null)]
+      if contains(["WriteReports", "ListReports"], statement.Sid)
+    ] == [["arn:aws:s3:::acme-artifacts/nightly/reports/*", null], ["arn:aws:s3:::acme-artifacts", "nightly/reports/*"]]
+    error_message = "What others keep in the bucket is out of reach."
   }
 }
 

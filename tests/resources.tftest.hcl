@@ -43,7 +43,7 @@ run "the_function_runs_the_package_as_configured" {
 
   assert {
     condition = alltrue([
-      aws_lambda_function.backup.s3_bucket == "ebs-backup-20260101",
+      aws_lambda_function.backup.s3_bucket == "ebs-backup-111122223333",
       can(regex("^ebs-backup/[0-9a-f]{64}[.]zip$", aws_lambda_function.backup.s3_key)),
       aws_lambda_function.backup.s3_key == aws_s3_object.package.key,
     ])
@@ -57,21 +57,24 @@ run "the_function_runs_the_package_as_configured" {
 
   assert {
     condition = jsondecode(aws_lambda_function.backup.environment[0].variables["POLICY"]) == {
-      name                    = "ebs-backup"
-      tag_prefix              = "ebs-backup:"
-      regions                 = []
-      exclude_regions         = []
-      expected_denied_regions = []
-      include_tags            = {}
-      exclude_tags            = {}
-      multi_volume_snapshots  = true
-      copy_volume_tags        = true
-      snapshot_tags           = {}
-      retention               = {}
-      max_deletions_per_run   = 1000
-      max_deletions_percent   = 50
-      orphan_retention_days   = null
-      dry_run                 = false
+      name                           = "ebs-backup"
+      tag_prefix                     = "ebs-backup:"
+      regions                        = []
+      exclude_regions                = []
+      expected_denied_regions        = []
+      include_tags                   = {}
+      exclude_tags                   = {}
+      multi_volume_snapshots         = true
+      copy_volume_tags               = true
+      snapshot_tags                  = {}
+      retention                      = {}
+      max_deletions_per_run          = 1000
+      max_deletions_percent          = 50
+      orphan_retention_days          = null
+      recovery_point_objective_hours = 26
+      report_bucket                  = "ebs-backup-111122223333"
+      report_prefix                  = "ebs-backup/reports/"
+      dry_run                        = false
     }
     error_message = "The policy says everything, defaults included."
   }
@@ -125,6 +128,8 @@ run "every_choice_reaches_the_function" {
     max_deletions_per_run          = 200
     max_deletions_percent          = 25
     orphan_retention_days          = 90
+    recovery_point_objective_hours = 12.5
+    bucket                         = "acme-artifacts"
     memory_size                    = 1024
     timeout                        = 60
     architecture                   = "x86_64"
@@ -135,21 +140,24 @@ run "every_choice_reaches_the_function" {
 
   assert {
     condition = jsondecode(aws_lambda_function.backup.environment[0].variables["POLICY"]) == {
-      name                    = "nightly"
-      tag_prefix              = "acme/"
-      regions                 = ["eu-west-1", "us-east-1"]
-      exclude_regions         = []
-      expected_denied_regions = ["us-east-1"]
-      include_tags            = { Environment = "prod*" }
-      exclude_tags            = { Backup = "never" }
-      multi_volume_snapshots  = false
-      copy_volume_tags        = false
-      snapshot_tags           = { CostCenter = "<backup> & co" }
-      retention               = { last = 3, daily = 7, weekly = 0 }
-      max_deletions_per_run   = 200
-      max_deletions_percent   = 25
-      orphan_retention_days   = 90
-      dry_run                 = true
+      name                           = "nightly"
+      tag_prefix                     = "acme/"
+      regions                        = ["eu-west-1", "us-east-1"]
+      exclude_regions                = []
+      expected_denied_regions        = ["us-east-1"]
+      include_tags                   = { Environment = "prod*" }
+      exclude_tags                   = { Backup = "never" }
+      multi_volume_snapshots         = false
+      copy_volume_tags               = false
+      snapshot_tags                  = { CostCenter = "<backup> & co" }
+      retention                      = { last = 3, daily = 7, weekly = 0 }
+      max_deletions_per_run          = 200
+      max_deletions_percent          = 25
+      orphan_retention_days          = 90
+      recovery_point_objective_hours = 12.5
+      report_bucket                  = "acme-artifacts"
+      report_prefix                  = "nightly/reports/"
+      dry_run                        = true
     }
     error_message = "The policy holds what was chosen, lists in order."
   }
@@ -179,8 +187,7 @@ run "every_choice_reaches_the_function" {
       aws_cloudwatch_log_group.backup.name,
       aws_sqs_queue.undelivered.name,
       aws_sqs_queue.failed_runs.name,
-      aws_s3_bucket.package[0].bucket_prefix,
-    ] == ["nightly", "nightly", "nightly", "/aws/lambda/nightly", "nightly-undelivered", "nightly-failed-runs", "nightly-"]
+    ] == ["nightly", "nightly", "nightly", "/aws/lambda/nightly", "nightly-undelivered", "nightly-failed-runs"]
     error_message = "Everything bears the deployment's name."
   }
 }
@@ -301,38 +308,76 @@ run "the_bucket_is_private" {
 
   assert {
     condition = alltrue([
-      aws_s3_bucket_public_access_block.package[0].block_public_acls,
-      aws_s3_bucket_public_access_block.package[0].block_public_policy,
-      aws_s3_bucket_public_access_block.package[0].ignore_public_acls,
-      aws_s3_bucket_public_access_block.package[0].restrict_public_buckets,
-      aws_s3_bucket_ownership_controls.package[0].rule[0].object_ownership == "BucketOwnerEnforced",
+      aws_s3_bucket_public_access_block.own[0].block_public_acls,
+      aws_s3_bucket_public_access_block.own[0].block_public_policy,
+      aws_s3_bucket_public_access_block.own[0].ignore_public_acls,
+      aws_s3_bucket_public_access_block.own[0].restrict_public_buckets,
+      aws_s3_bucket_ownership_controls.own[0].rule[0].object_ownership == "BucketOwnerEnforced",
     ])
     error_message = "Nothing in the bucket can be made public, or belong to anybody else."
   }
 
   assert {
     condition = alltrue([
-      for rule in aws_s3_bucket_server_side_encryption_configuration.package[0].rule :
+      for rule in aws_s3_bucket_server_side_encryption_configuration.own[0].rule :
       rule.apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
     ])
     error_message = "The bucket is encrypted."
   }
 
   assert {
-    condition = jsondecode(aws_s3_bucket_policy.package[0].policy).Statement == [{
+    condition = jsondecode(aws_s3_bucket_policy.own[0].policy).Statement == [{
       Sid       = "OnlyTLS"
       Effect    = "Deny"
       Principal = "*"
       Action    = "s3:*"
-      Resource  = ["arn:aws:s3:::ebs-backup-20260101", "arn:aws:s3:::ebs-backup-20260101/*"]
+      Resource  = ["arn:aws:s3:::ebs-backup-111122223333", "arn:aws:s3:::ebs-backup-111122223333/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
     error_message = "The bucket answers over TLS only."
   }
 
   assert {
-    condition     = aws_s3_bucket.package[0].force_destroy != true
-    error_message = "Destroying never deletes what somebody else put into the bucket."
+    condition     = aws_s3_bucket.own[0].bucket == "ebs-backup-111122223333" && !aws_s3_bucket.own[0].force_destroy
+    error_message = "The bucket bears the deployment's name, and is not destroyed together with what the runs put into it."
+  }
+}
+
+run "reports_expire_and_the_package_does_not" {
+  command = plan
+
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_lifecycle_configuration.own[0].rule :
+      { prefix = rule.filter[0].prefix, days = rule.expiration[0].days } if rule.id == "reports" && rule.status == "Enabled"
+    ] == [{ prefix = "ebs-backup/reports/", days = 400 }]
+    error_message = "Reports are kept for 400 days."
+  }
+
+  assert {
+    condition = [
+      for rule in aws_s3_bucket_lifecycle_configuration.own[0].rule : rule.id if length(rule.expiration) > 0
+    ] == ["reports"]
+    error_message = "Nothing else expires."
+  }
+}
+
+run "reports_can_be_kept_for_ever_and_destroyed_with_the_bucket" {
+  command = plan
+
+  variables {
+    report_retention_days = null
+    bucket_force_destroy  = true
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.own[0].rule[*].id == tolist(["unfinished-uploads"])
+    error_message = "Nothing expires, unless it was never uploaded to the end."
+  }
+
+  assert {
+    condition     = aws_s3_bucket.own[0].force_destroy
+    error_message = "Whoever asks for it can destroy the reports."
   }
 }
 
@@ -345,11 +390,12 @@ run "an_existing_bucket_gets_the_package_and_is_otherwise_left_alone" {
 
   assert {
     condition = sum([
-      length(aws_s3_bucket.package),
-      length(aws_s3_bucket_public_access_block.package),
-      length(aws_s3_bucket_ownership_controls.package),
-      length(aws_s3_bucket_server_side_encryption_configuration.package),
-      length(aws_s3_bucket_policy.package),
+      length(aws_s3_bucket.own),
+      length(aws_s3_bucket_public_access_block.own),
+      length(aws_s3_bucket_ownership_controls.own),
+      length(aws_s3_bucket_server_side_encryption_configuration.own),
+      length(aws_s3_bucket_lifecycle_configuration.own),
+      length(aws_s3_bucket_policy.own),
     ]) == 0
     error_message = "No bucket is made, and none is changed."
   }
@@ -375,7 +421,7 @@ run "a_key_encrypts_all_that_is_stored" {
   assert {
     condition = [for key in [
       aws_s3_object.package.kms_key_id,
-      one([for rule in aws_s3_bucket_server_side_encryption_configuration.package[0].rule : rule.apply_server_side_encryption_by_default[0].kms_master_key_id]),
+      one([for rule in aws_s3_bucket_server_side_encryption_configuration.own[0].rule : rule.apply_server_side_encryption_by_default[0].kms_master_key_id]),
       aws_lambda_function.backup.kms_key_arn,
       aws_cloudwatch_log_group.backup.kms_key_id,
       aws_sqs_queue.undelivered.kms_master_key_id,
@@ -385,7 +431,7 @@ run "a_key_encrypts_all_that_is_stored" {
   }
 
   assert {
-    condition = one([for rule in aws_s3_bucket_server_side_encryption_configuration.package[0].rule :
+    condition = one([for rule in aws_s3_bucket_server_side_encryption_configuration.own[0].rule :
       rule.bucket_key_enabled && rule.apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms"
     ])
     error_message = "The bucket uses the key by default, through a bucket key."
@@ -406,7 +452,7 @@ run "tags_are_on_everything_that_takes_them_but_the_package" {
         aws_cloudwatch_log_group.backup,
         aws_iam_role.run,
         aws_lambda_function.backup,
-        aws_s3_bucket.package[0],
+        aws_s3_bucket.own[0],
         aws_sqs_queue.failed_runs,
         aws_sqs_queue.undelivered,
       ] : resource.tags == tomap({ Team = "platform" })
@@ -426,7 +472,7 @@ run "a_policy_as_large_as_lambda_takes_is_accepted" {
   variables {
     snapshot_tags = merge(
       { for number in range(13) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
-      { last = join("", [for character in range(177) : "v"]) },
+      { last = join("", [for character in range(51) : "v"]) },
     )
   }
 
@@ -442,7 +488,7 @@ run "a_policy_larger_than_lambda_takes_is_refused" {
   variables {
     snapshot_tags = merge(
       { for number in range(13) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
-      { last = join("", [for character in range(178) : "v"]) },
+      { last = join("", [for character in range(52) : "v"]) },
     )
   }
 
@@ -480,6 +526,8 @@ run "the_outputs_name_what_was_made" {
       undelivered_queue_url = output.undelivered_queue_url
       failed_runs_queue_arn = output.failed_runs_queue_arn
       failed_runs_queue_url = output.failed_runs_queue_url
+      report_prefix         = output.report_prefix
+      reports_url           = output.reports_url
       snapshot_filter       = output.snapshot_filter
       } == {
       function_name         = "ebs-backup"
@@ -489,18 +537,20 @@ run "the_outputs_name_what_was_made" {
       rule_name             = "ebs-backup"
       rule_arn              = "arn:aws:events:eu-west-1:111122223333:rule/ebs-backup"
       log_group_name        = "/aws/lambda/ebs-backup"
-      bucket_name           = "ebs-backup-20260101"
+      bucket_name           = "ebs-backup-111122223333"
       undelivered_queue_arn = "arn:aws:sqs:eu-west-1:111122223333:ebs-backup-undelivered"
       undelivered_queue_url = "https://sqs.eu-west-1.amazonaws.com/111122223333/ebs-backup-undelivered"
       failed_runs_queue_arn = "arn:aws:sqs:eu-west-1:111122223333:ebs-backup-failed-runs"
       failed_runs_queue_url = "https://sqs.eu-west-1.amazonaws.com/111122223333/ebs-backup-failed-runs"
+      report_prefix         = "ebs-backup/reports/"
+      reports_url           = "https://eu-west-1.console.aws.amazon.com/s3/buckets/ebs-backup-111122223333?region=eu-west-1&prefix=ebs-backup/reports/"
       snapshot_filter       = "Name=tag:acme/Policy,Values=ebs-backup"
     }
     error_message = "Each output is the thing it is named after."
   }
 
   assert {
-    condition     = output.role_policy == aws_iam_role_policy.run.policy
-    error_message = "The role's policy can be read."
+    condition     = output.role_policy == aws_iam_role_policy.run.policy && output.policy == aws_lambda_function.backup.environment[0].variables["POLICY"]
+    error_message = "What the role may do and what the function is told can be read."
   }
 }

@@ -34,6 +34,12 @@ run "the_least_of_everything_is_accepted" {
     orphan_retention_days          = 1
     log_retention_in_days          = 0
     log_level                      = "DEBUG"
+    report_retention_days          = 1
+    recovery_point_objective_hours = 0.1
+    notification_emails            = ["a@b.c"]
+    alarm_actions                  = ["arn:aws:sns:eu-west-1:111122223333:a"]
+    dashboard_enabled              = false
+    bucket_force_destroy           = false
     kms_key_arn                    = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     permissions_boundary           = "arn:aws:iam::111122223333:policy/b"
     role_path                      = "/a/"
@@ -61,7 +67,13 @@ run "the_most_of_everything_is_accepted" {
     max_deletions_percent          = 100
     orphan_retention_days          = 36500
     log_retention_in_days          = 3653
-    log_level                      = "FATAL"
+    log_level                      = "INFO"
+    report_retention_days          = 36500
+    recovery_point_objective_hours = 87600
+    notification_emails            = []
+    alarm_actions                  = [for number in range(5) : "arn:aws:sns:eu-west-1:111122223333:topic${number}"]
+    dashboard_enabled              = true
+    bucket_force_destroy           = true
     role_path                      = "/${join("", [for character in range(510) : "p"])}/"
     tags                           = { for number in range(50) : "key${number}" => "value" }
   }
@@ -93,6 +105,11 @@ run "null_stands_for_the_default" {
     max_deletions_percent          = null
     log_retention_in_days          = null
     log_level                      = null
+    recovery_point_objective_hours = null
+    notification_emails            = null
+    alarm_actions                  = null
+    dashboard_enabled              = null
+    bucket_force_destroy           = null
     role_path                      = null
     tags                           = null
   }
@@ -117,6 +134,7 @@ run "forms_that_are_none_are_refused" {
     architecture            = "x86"
     retention               = { dayly = 7 }
     log_level               = "debug"
+    notification_emails     = ["backup"]
     kms_key_arn             = "alias/backup"
     permissions_boundary    = "boundary"
     role_path               = "automation"
@@ -134,6 +152,7 @@ run "forms_that_are_none_are_refused" {
     var.architecture,
     var.retention,
     var.log_level,
+    var.notification_emails,
     var.kms_key_arn,
     var.permissions_boundary,
     var.role_path,
@@ -156,6 +175,7 @@ run "values_below_the_least_are_refused" {
     max_deletions_per_run          = 0
     max_deletions_percent          = 0
     log_retention_in_days          = -1
+    report_retention_days          = 0
   }
 
   expect_failures = [
@@ -170,6 +190,7 @@ run "values_below_the_least_are_refused" {
     var.max_deletions_per_run,
     var.max_deletions_percent,
     var.log_retention_in_days,
+    var.report_retention_days,
   ]
 }
 
@@ -186,6 +207,7 @@ run "values_above_the_most_are_refused" {
     timeout               = 901
     max_deletions_percent = 101
     log_retention_in_days = 3654
+    alarm_actions         = [for number in range(6) : "arn:aws:sns:eu-west-1:111122223333:topic${number}"]
     role_path             = "/${join("", [for character in range(511) : "p"])}/"
     tags                  = { for number in range(51) : "key${number}" => "value" }
   }
@@ -200,6 +222,7 @@ run "values_above_the_most_are_refused" {
     var.timeout,
     var.max_deletions_percent,
     var.log_retention_in_days,
+    var.alarm_actions,
     var.role_path,
     var.tags,
   ]
@@ -216,6 +239,7 @@ run "fractions_are_refused" {
     max_deletions_per_run          = 1000.5
     max_deletions_percent          = 0.5
     log_retention_in_days          = 7.5
+    report_retention_days          = 1.5
     schedule_expression            = "rate(1.5 hours)"
   }
 
@@ -227,6 +251,7 @@ run "fractions_are_refused" {
     var.max_deletions_per_run,
     var.max_deletions_percent,
     var.log_retention_in_days,
+    var.report_retention_days,
     var.schedule_expression,
   ]
 }
@@ -446,4 +471,46 @@ run "orphans_are_deleted_only_if_anything_is" {
   }
 
   expect_failures = [var.orphan_retention_days]
+}
+
+run "the_objective_leaves_some_time" {
+  command = plan
+
+  variables {
+    recovery_point_objective_hours = 0
+  }
+
+  expect_failures = [var.recovery_point_objective_hours]
+}
+
+run "the_objective_is_longer_than_the_time_between_two_runs" {
+  command = plan
+
+  variables {
+    schedule_expression            = "rate(1 day)"
+    recovery_point_objective_hours = 24
+  }
+
+  expect_failures = [var.recovery_point_objective_hours]
+}
+
+run "an_alarm_notifies_four_besides_the_topic" {
+  command = plan
+
+  variables {
+    notification_emails = ["backup@example.com"]
+    alarm_actions       = [for number in range(5) : "arn:aws:sns:eu-west-1:111122223333:topic${number}"]
+  }
+
+  expect_failures = [var.alarm_actions]
+}
+
+run "an_alarm_notifies_what_has_an_arn" {
+  command = plan
+
+  variables {
+    alarm_actions = ["on-call"]
+  }
+
+  expect_failures = [var.alarm_actions]
 }

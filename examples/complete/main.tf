@@ -43,11 +43,12 @@ module "ebs_backup" {
   dry_run                 = false
 
   # When
-  schedule_expression = "cron(30 1,13 ? * MON-FRI *)"
+  schedule_expression = "cron(30 1,13 ? * MON-FRI *)" # from Friday 13:30 to Monday 01:30 it is 60 hours
   schedule_enabled    = true
 
   # Where and how it runs
   bucket                         = aws_s3_bucket.artifacts.bucket
+  bucket_force_destroy           = false # of no account while there is a bucket
   memory_size                    = 1024
   timeout                        = 600
   architecture                   = "arm64"
@@ -64,9 +65,20 @@ module "ebs_backup" {
   orphan_retention_days = 180
   log_retention_in_days = 365
   log_level             = "INFO"
+  report_retention_days = null # the bucket has a lifecycle of its own
+
+  # Who is told, and of what
+  recovery_point_objective_hours = 62
+  notification_emails            = ["backup@example.com"]
+  alarm_actions                  = [aws_sns_topic.on_call.arn]
+  dashboard_enabled              = true
 }
 
 resource "aws_s3_bucket" "artifacts" {
+  #checkov:skip=CKV_AWS_18:an example; whether to log who reads the reports is for the account to say
+  #checkov:skip=CKV_AWS_144:an example; what is in it can be made again
+  #checkov:skip=CKV2_AWS_62:nobody waits for a report
+
   # Named here, not by a prefix: the module must know when planning that it need not make a bucket.
   bucket = "${local.name}-artifacts-${local.account}"
 }
@@ -79,8 +91,69 @@ resource "aws_s3_bucket_public_access_block" "artifacts" {
   restrict_public_buckets = true
 }
 
+resource "aws_s3_bucket_server_side_encryption_configuration" "artifacts" {
+  bucket = aws_s3_bucket.artifacts.bucket
+
+  rule {
+    bucket_key_enabled = true
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = "aws:kms"
+      kms_master_key_id = aws_kms_key.backup.arn # that of the module, which is the one a run may use
+    }
+  }
+}
+
+resource "aws_s3_bucket_versioning" "artifacts" {
+  bucket = aws_s3_bucket.artifacts.bucket
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+# What the module does in a bucket of its own, it leaves here to the bucket's owner.
+resource "aws_s3_bucket_lifecycle_configuration" "artifacts" {
+  bucket = aws_s3_bucket.artifacts.bucket
+
+  rule {
+    id     = "reports"
+    status = "Enabled"
+
+    filter {
+      prefix = module.ebs_backup.report_prefix
+    }
+
+    expiration {
+      days = 2557 # seven years
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 30
+    }
+  }
+
+  rule {
+    id     = "unfinished-uploads"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.artifacts]
+}
+
+resource "aws_sns_topic" "on_call" {
+  name              = "${local.name}-on-call"
+  kms_master_key_id = aws_kms_key.backup.arn
+}
+
 resource "aws_kms_key" "backup" {
-  description         = "Encrypts the package, environment, logs and queues of ${local.name}."
+  description         = "Encrypts package, reports, environment, logs, queues and topic of ${local.name}."
   enable_key_rotation = true
 
   policy = jsonencode({
@@ -114,12 +187,23 @@ resource "aws_kms_key" "backup" {
         Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource  = "*"
       },
+      # To publish an alarm to its encrypted topic. CloudWatch documents this one without a condition, too.
+      {
+        Sid       = "AllowAlarms"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+      },
     ]
   })
 }
 
 # The most that a role of this kind may ever be given; what it is given, the module decides.
 resource "aws_iam_policy" "boundary" {
+  #checkov:skip=CKV_AWS_290:a boundary grants nothing, it only ends what is granted
+  #checkov:skip=CKV_AWS_355:a boundary grants nothing, it only ends what is granted
+
   name        = "${local.name}-boundary"
   description = "Bounds what roles that back up volumes may do: they never delete a volume or share a snapshot."
 
@@ -142,6 +226,8 @@ resource "aws_iam_policy" "boundary" {
         "kms:GenerateDataKey",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
+        "s3:ListBucket",
+        "s3:PutObject",
         "sqs:SendMessage",
       ]
       Resource = "*"
@@ -172,6 +258,26 @@ output "role_policy" {
 output "snapshot_filter" {
   description = "Filter that lists the snapshots: aws ec2 describe-snapshots --owner-ids self --filters <snapshot_filter>."
   value       = module.ebs_backup.snapshot_filter
+}
+
+output "policy" {
+  description = "All that a run is told, for python -m ebs_backup plan --policy <(terraform output -raw policy)."
+  value       = module.ebs_backup.policy
+}
+
+output "reports_url" {
+  description = "Where to read the runs' reports."
+  value       = module.ebs_backup.reports_url
+}
+
+output "alarm_names" {
+  description = "Alarms that watch the runs."
+  value       = module.ebs_backup.alarm_names
+}
+
+output "dashboard_name" {
+  description = "Dashboard of the runs."
+  value       = module.ebs_backup.dashboard_name
 }
 
 output "undelivered_queue_url" {

@@ -14,8 +14,7 @@ mock_data "aws_region" {
 
 mock_resource "aws_s3_bucket" {
   defaults = {
-    arn    = "arn:aws:s3:::ebs-backup-20260101"
-    bucket = "ebs-backup-20260101"
+    arn = "arn:aws:s3:::ebs-backup-111122223333"
   }
 }
 
@@ -29,4 +28,12 @@ mock_resource "aws_lambda_function" {
 
 mock_resource "aws_cloudwatch_event_rule" {
   defaults = { arn = "arn:aws:events:eu-west-1:111122223333:rule/ebs-backup" }
+}
+
+mock_resource "aws_cloudwatch_metric_alarm" {
+  defaults = { arn = "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:ebs-backup-alarm" }
+}
+
+mock_resource "aws_sns_topic" {
+  defaults = { arn = "arn:aws:sns:eu-west-1:111122223333:ebs-backup-alarms" }
 }

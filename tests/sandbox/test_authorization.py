@@ -126,6 +126,11 @@ def http(service: str, **parts: Any) -> HttpRequest:
             "arn:aws:s3:::bucket",
         ),
         (
+            http("s3", method="GET", path="/b", query="list-type=2&prefix=a%2F&start-after=a%2F1&encoding-type=url"),
+            "s3:ListBucket",
+            "arn:aws:s3:::b",
+        ),
+        (
             http("kms", target="TrentService.Decrypt", body=b'{"KeyId": "1"}'),
             "kms:Decrypt",
             "arn:aws:kms:eu-west-1:123456789012:key/1",

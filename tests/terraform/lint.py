@@ -18,6 +18,8 @@ NAMES = {
     "Account": "111122223333",
     "LogGroupName": "/aws/lambda/ebs-backup",
     "QueueName": "ebs-backup-failed-runs",
+    "BucketName": "ebs-backup-111122223333",
+    "ObjectName": "ebs-backup/reports/2026/11/23/2026-11-23T03:00:00Z.completed.100.json",
     "KeyId": "1234abcd-12ab-34cd-56ef-1234567890ab",
 }
 

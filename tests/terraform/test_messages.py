@@ -18,7 +18,14 @@ from tests.terraform.calls import lay_out
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("messages")]
 
 # Their rules read other variables, and Terraform does not look at a rule that reads a refused one.
-DEPENDENT = ("exclude_regions", "exclude_tags", "snapshot_tags", "orphan_retention_days")
+DEPENDENT = (
+    "exclude_regions",
+    "exclude_tags",
+    "snapshot_tags",
+    "orphan_retention_days",
+    "recovery_point_objective_hours",
+    "alarm_actions",
+)
 
 CRON = "schedule_expression"
 RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
@@ -57,6 +64,10 @@ def shown(value: Any) -> str:
 
 def tags(count: int) -> dict[str, str]:
     return {f"key{number:02}": "value" for number in range(count)}
+
+
+def topics(count: int) -> list[str]:
+    return [f"arn:aws:sns:eu-west-1:111122223333:topic{number}" for number in range(count)]
 
 
 def with_field(place: int, *texts: str) -> list[str]:
@@ -116,7 +127,15 @@ ACCEPTED = [
     *accepted("orphan_retention_days", None, retention={}),
     *accepted("orphan_retention_days", None, 1, 90, 36500, retention={"daily": 7}),
     *accepted("log_retention_in_days", 0, 1, 90, 3653),
-    *accepted("log_level", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"),
+    *accepted("log_level", "DEBUG", "INFO"),
+    *accepted("report_retention_days", None, 1, 400, 36500),
+    *accepted("recovery_point_objective_hours", 0.1, 24, 26, 168, 8760),
+    *accepted("recovery_point_objective_hours", 24.1, schedule_expression="rate(1 day)"),
+    *accepted("recovery_point_objective_hours", 12.5, 13, schedule_expression="rate(12 hours)"),
+    *accepted("recovery_point_objective_hours", 0.3, schedule_expression="rate(15 minutes)"),
+    *accepted("notification_emails", [], ["a@b.c"], ["backup+ebs@mail.example.com", "Größe@example.com"]),
+    *accepted("alarm_actions", [], topics(5), [KEY_ARN.replace("kms", "lambda"), "arn:aws-us-gov:s3:::b"]),
+    *accepted("alarm_actions", topics(4), notification_emails=["a@b.c"]),
     *accepted(CRON, *(f"rate(1 {unit})" for unit in ("minute", "hour", "day"))),
     *accepted(CRON, *(f"rate({n} {unit})" for n, unit in [(2, "minutes"), (12, "hours"), (10, "days"), (365, "days")])),
     *accepted(CRON, *with_field(0, "0", "05", "59", "*", "0/15", "*/20", "0-30", "0-30/5", "0,15,30-45")),
@@ -136,6 +155,7 @@ RATE = (
 SIX = "must have six fields, cron(minutes hours day-of-month month day-of-week year)"
 ONE_DAY = "must have ? in exactly one of the fields day-of-month (the third) and day-of-week (the fifth)"
 REGION = "must hold names of regions, such as eu-west-1"
+MAIL = "must hold mail addresses, such as backup@example.com"
 LENGTHS = "must have keys of 1 to 128 and values of at most 256 characters"
 
 REFUSED = [
@@ -250,7 +270,33 @@ REFUSED = [
     *refused("orphan_retention_days", "whole number of days from 1", 0, -1, 1.5, retention={"daily": 7}),
     *refused("orphan_retention_days", "null while retention is empty, since nothing is ever deleted then", 30),
     *refused("log_retention_in_days", "must be one of 0, 1, 3, 5, 7", -1, 2, 89, 3654),
-    *refused("log_level", "DEBUG, INFO, WARN, ERROR or FATAL", "debug", "WARNING", "TRACE", ""),
+    *refused("log_level", "DEBUG or INFO, since metrics and alarms live on", "debug", "WARN", "ERROR", "TRACE", ""),
+    *refused("report_retention_days", "whole number of days from 1, or null", 0, -1, 1.5),
+    *refused("recovery_point_objective_hours", "number of hours above 0", 0, -1),
+    *refused(
+        "recovery_point_objective_hours",
+        "longer than the time between two runs, which schedule_expression sets to rate(1 day)",
+        23.9,
+        24,
+        schedule_expression="rate(1 day)",
+    ),
+    *refused("recovery_point_objective_hours", "sets to rate(7 days)", 26.1, schedule_expression="rate(7 days)"),
+    *refused("recovery_point_objective_hours", "sets to rate(90 minutes)", 1.4, schedule_expression="rate(90 minutes)"),
+    *refused("notification_emails", MAIL, ["backup"]),
+    *refused("notification_emails", MAIL, ["a@b.c", "d@e"]),
+    *refused("notification_emails", MAIL, ["a b@c.d"]),
+    *refused("notification_emails", MAIL, ["a@b@c.d"]),
+    *refused("notification_emails", MAIL, ["mailto:"]),
+    *refused("alarm_actions", "must hold ARNs, such as arn:aws:sns:", ["on-call"]),
+    *refused("alarm_actions", "must hold ARNs, such as arn:aws:sns:", [*topics(2), "arn:aws:sns"]),
+    *refused("alarm_actions", "at most 5, or 4 if notification_emails has any", topics(6), got=": 6"),
+    *refused(
+        "alarm_actions",
+        "at most 5, or 4 if notification_emails has any",
+        topics(5),
+        got=": 5",
+        notification_emails=["a@b.c"],
+    ),
     *refused(
         CRON,
         FORM,

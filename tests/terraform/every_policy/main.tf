@@ -1,4 +1,4 @@
-# The run role's policy for every combination of what changes it.
+# The module with everything switched on, in every combination of what changes the run role's policy.
 
 terraform {
   required_providers {
@@ -25,6 +25,9 @@ module "deployment" {
   regions                = local.choices[count.index][1]
   retention              = local.choices[count.index][2]
   kms_key_arn            = local.choices[count.index][3]
+
+  notification_emails = ["backup@example.com"]
+  dashboard_enabled   = true
 }
 
 output "policies" {

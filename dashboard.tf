@@ -1,0 +1,132 @@
+# The dashboard: what the runs of the last 30 days came to, a point a day. Widgets fill its 24 columns in their order.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+
+locals {
+  consoles    = { aws-cn = "console.amazonaws.cn", aws-us-gov = "console.amazonaws-us-gov.com" }
+  console     = lookup(local.consoles, local.partition, "console.aws.amazon.com")
+  reports_url = "https://${local.region}.${local.console}/s3/buckets/${local.bucket}?region=${local.region}&prefix=${local.report_prefix}"
+
+  graph = { region = local.region, view = "timeSeries", period = 86400 }
+
+  overview = [
+    {
+      type   = "text"
+      width  = 8
+      height = 4
+      properties = {
+        markdown = <<-EOT
+          ## ${var.name}
+          [Reports of the runs](${local.reports_url}): the last one tells which volumes are covered, which are not, and why.
+
+          What to do about an alarm stands in its description.
+        EOT
+      }
+    },
+    {
+      type   = "alarm"
+      width  = 16
+      height = 4
+      properties = {
+        title  = "Alarms"
+        alarms = concat([for alarm in aws_cloudwatch_metric_alarm.fault : alarm.arn], aws_cloudwatch_metric_alarm.no_run[*].arn)
+      }
+    },
+    {
+      type   = "metric"
+      width  = 12
+      height = 6
+      properties = merge(local.graph, {
+        title   = "Coverage: volumes with a recent enough snapshot"
+        metrics = [["EBSBackup", "CoveragePercent", "Policy", var.name, { stat = "Minimum", label = "covered" }]]
+        yAxis   = { left = { min = 0, max = 100, label = "%", showUnits = false } }
+      })
+    },
+    {
+      type   = "metric"
+      width  = 12
+      height = 6
+      properties = merge(local.graph, {
+        title = "Oldest recovery point"
+        metrics = [
+          ["EBSBackup", "RecoveryPointAgeMax", "Policy", var.name, { stat = "Maximum", id = "seconds", visible = false }],
+          [{ expression = "seconds / 3600", label = "oldest", id = "hours" }],
+        ]
+        yAxis       = { left = { min = 0, label = "hours", showUnits = false } }
+        annotations = { horizontal = [{ value = var.recovery_point_objective_hours, label = "objective" }] }
+      })
+    },
+  ]
+
+  by_region = [
+    for graph in [
+      { title = "Snapshots created", metric = "SnapshotsCreateStarted", statistic = "Sum" },
+      { title = "Most snapshots that one run failed to create", metric = "SnapshotsCreateFailed", statistic = "Maximum" }, # a second attempt tells of the same ones
+      { title = "Snapshots deleted", metric = "SnapshotsDeleteCompleted", statistic = "Sum" },
+      ] : {
+      type   = "metric"
+      width  = 8
+      height = 6
+      properties = merge(local.graph, {
+        title   = "${graph.title}, by region"
+        stacked = true
+        metrics = [[{
+          expression = "SEARCH('{EBSBackup,Policy,Region} Policy=\"${var.name}\" MetricName=\"${graph.metric}\"', '${graph.statistic}', 86400)"
+          label      = "$${PROP('Dim.Region')}"
+          id         = "regions"
+        }]]
+        yAxis = { left = { min = 0, showUnits = false } }
+      })
+    }
+  ]
+
+  engine_room = [
+    {
+      type   = "metric"
+      width  = 12
+      height = 6
+      properties = merge(local.graph, {
+        title       = "Longest run"
+        metrics     = [["EBSBackup", "RunDuration", "Policy", var.name, { stat = "Maximum", label = "longest" }]]
+        yAxis       = { left = { min = 0, label = "seconds", showUnits = false } }
+        annotations = { horizontal = [{ value = var.timeout, label = "timeout" }] }
+      })
+    },
+    {
+      type   = "metric"
+      width  = 12
+      height = 6
+      properties = merge(local.graph, {
+        title   = "Calls that EC2 throttled"
+        metrics = [["EBSBackup", "ThrottledCalls", "Policy", var.name, { stat = "Sum", label = "throttled" }]]
+        yAxis   = { left = { min = 0, showUnits = false } }
+      })
+    },
+    {
+      type   = "log"
+      width  = 24
+      height = 8
+      properties = {
+        region = local.region
+        title  = "Problems"
+        view   = "table"
+        query = join("\n| ", [
+          "SOURCE '${aws_cloudwatch_log_group.backup.name}' | fields @timestamp, level, message, region, volume_id, snapshot_id, operation, error_code, error_message",
+          "filter level in ['WARNING', 'ERROR', 'CRITICAL']",
+          "sort @timestamp desc",
+          "limit 100",
+        ])
+      }
+    },
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "backup" {
+  count = var.dashboard_enabled ? 1 : 0
+
+  dashboard_name = var.name
+  dashboard_body = jsonencode({
+    start          = "-P30D"
+    periodOverride = "inherit" # or graphs of a long time would be coarser than a day
+    widgets        = concat(local.overview, local.by_region, local.engine_room)
+  })
+}
