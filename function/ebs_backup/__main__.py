@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError
 
 from .pacing import Clock, SystemClock
 from .page import page
 from .policy import Policy, PolicyError, parse_policy
 from .preview import coloured, plain, preview
 from .report import RegionResult, Run, RunFailed, report
-from .request import Request, RequestError
+from .request import Request
 from .run import run
 
 _LISTS = {"region": "regions", "exclude_region": "exclude_regions"}
@@ -45,11 +46,11 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None) -> 
             Request(options.run_id or f"preview-{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", dry_run=True),
             home_region=boto3.Session().region_name or "us-east-1",
             clock=clock or SystemClock(),
-            deadline=float("inf"),
+            deadline=float("inf"),  # nobody ends it but the person who waits for it
             watch=progress,
         )
         options.show(done, options)
-    except (OSError, PolicyError, RequestError, RunFailed) as error:
+    except (OSError, ValueError, BotoCoreError, RunFailed) as error:
         print(f"ebs_backup: {error}", file=sys.stderr)
         return 2
     finally:

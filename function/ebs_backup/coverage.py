@@ -43,12 +43,12 @@ class VolumeCoverage:
     remedy: str
 
 
-def newest_completed(snapshots: Iterable[Snapshot]) -> dict[str, Snapshot]:
-    """Return volume id -> its newest completed snapshot."""
+def newest(snapshots: Iterable[Snapshot], state: str) -> dict[str, Snapshot]:
+    """Return volume id -> its newest snapshot in that state."""
     found: dict[str, Snapshot] = {}
     for snapshot in snapshots:
         best = found.get(snapshot.volume_id)
-        if snapshot.state == "completed" and (best is None or best.started_at < snapshot.started_at):
+        if snapshot.state == state and (best is None or best.started_at < snapshot.started_at):
             found[snapshot.volume_id] = snapshot
     return found
 
@@ -62,11 +62,10 @@ def cover(
 ) -> tuple[VolumeCoverage, ...]:
     """Measure each volume at the time the run began: the snapshots it started are not completed yet."""
     known = tuple(snapshots)
-    newest = newest_completed(known)
-    pending = {s.volume_id: s for s in known if s.state == "pending"}
+    completed, pending = newest(known, "completed"), newest(known, "pending")
     came_of = _last_by_volume(outcomes)
     return tuple(
-        _cover(policy, v, at, newest=newest.get(v.id), pending=pending.get(v.id), outcome=came_of.get(v.id))
+        _cover(policy, v, at, completed=completed.get(v.id), pending=pending.get(v.id), outcome=came_of.get(v.id))
         for v in volumes
     )
 
@@ -121,37 +120,37 @@ def _cover(
     volume: Volume,
     at: datetime,
     *,
-    newest: Snapshot | None,
+    completed: Snapshot | None,
     pending: Snapshot | None,
     outcome: Outcome | None,
 ) -> VolumeCoverage:
-    since = newest.started_at if newest else volume.created_at or at
+    since = completed.started_at if completed else volume.created_at or at
     age = max(0.0, (at - since).total_seconds() / HOUR)
     covered = age <= policy.recovery_point_objective_hours
-    reason, what_to_do = ("", "") if covered else _reason(newest, pending, outcome)
+    reason, what_to_do = ("", "") if covered else _reason(completed, pending, outcome)
     return VolumeCoverage(
         volume_id=volume.id,
         name=volume.tags.get("Name", ""),
         age_hours=round(age, 2),
-        newest=newest,
-        made_by=creator(policy, newest) if newest else None,
+        newest=completed,
+        made_by=creator(policy, completed) if completed else None,
         covered=covered,
         reason=reason,
         remedy=what_to_do,
     )
 
 
-def _reason(newest: Snapshot | None, pending: Snapshot | None, outcome: Outcome | None) -> tuple[str, str]:
+def _reason(completed: Snapshot | None, pending: Snapshot | None, outcome: Outcome | None) -> tuple[str, str]:
     """Say why a volume is not covered, as far as this run knows, and what to do about it."""
     if outcome and outcome.status in _FAILED:
         problem = outcome.problem
         why = f"{problem.operation} refused: {problem.code}" if problem else f"{outcome.operation}: {outcome.reason}"
         return why, remedy(problem.code if problem else "")
+    if outcome and outcome.status is Status.CREATED:
+        return f"its {'next' if completed else 'first'} snapshot was started by this run", _WAIT
     if pending:
         return f"snapshot pending since {pending.started_at:%Y-%m-%d %H:%M} UTC", _WAIT
-    if outcome and outcome.status in (Status.CREATED, Status.ALREADY_THERE):
-        return f"its {'next' if newest else 'first'} snapshot was started by this run", _WAIT
-    return "its newest completed snapshot is too old" if newest else "it has no completed snapshot", _LOOK
+    return "its newest completed snapshot is too old" if completed else "it has no completed snapshot", _LOOK
 
 
 def _last_by_volume(outcomes: Iterable[Outcome]) -> Mapping[str, Outcome]:

@@ -4,6 +4,7 @@ The client never retries by itself. None of the creating calls takes a client to
 after a lost answer could make a second snapshot: whoever sends it again must look first, and only the engine can.
 """
 
+import itertools
 import random
 import threading
 from collections import Counter
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
+from botocore.parsers import ResponseParserError
 
 from .errors import Ec2Error, Kind, kind_of
 from .model import Attachment, Create, Snapshot, Volume
@@ -24,27 +26,34 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
 CONNECTIONS_PER_REGION = 4
-# The longest a creating call may stay without an answer, in seconds: connecting, then reading.
+# The longest that a call may stay without an answer, in seconds: connecting, then reading.
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20
+CALL_TIMEOUT = CONNECT_TIMEOUT + READ_TIMEOUT
 
 # EC2 returns at most 1,000 volumes or snapshots a page and takes at most 200 values a filter:
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 PAGE_SIZE = 1000
 MAX_FILTER_VALUES = 200
+# How often a reading call is made that gets no answer, and the longest wait between two such calls, in seconds.
 READ_ATTEMPTS = 5
+MAX_PAUSE = 8.0
 
 _session_lock = threading.Lock()
 
 
 class Region:
-    """One region of EC2, counting the calls it makes and those that EC2 throttled."""
+    """One region of EC2, counting the calls it makes and those that EC2 throttled.
 
-    def __init__(self, name: str, client: "EC2Client", clock: Clock) -> None:
+    After the deadline, in the clock's seconds, it reads no more: whatever was not read by then is a failure.
+    """
+
+    def __init__(self, name: str, client: "EC2Client", clock: Clock, deadline: float = float("inf")) -> None:
         self.name = name
         self.calls: Counter[str] = Counter()
         self.throttled: Counter[str] = Counter()
         self._client = client
         self._clock = clock
+        self._deadline = deadline
 
     def enabled_regions(self) -> tuple[str, ...]:
         """Return the names of the regions that the account has enabled; EC2 leaves out the others by default."""
@@ -59,8 +68,12 @@ class Region:
 
     def snapshots(self, filters: Mapping[str, Sequence[str]]) -> tuple[Snapshot, ...]:
         """Return the account's own snapshots that pass all filters (at most 200 values each)."""
-        pages = self._pages("describe_snapshots", OwnerIds=["self"], Filters=_filters(filters))
-        return tuple({s["SnapshotId"]: _snapshot(s) for page in pages for s in page["Snapshots"]}.values())
+        return tuple({snapshot.id: snapshot for snapshot in self.each_snapshot(filters)}.values())
+
+    def each_snapshot(self, filters: Mapping[str, Sequence[str]]) -> Iterator[Snapshot]:
+        """Yield the same page by page, for whoever keeps only a few of them; one may come twice."""
+        for page in self._pages("describe_snapshots", OwnerIds=["self"], Filters=_filters(filters)):
+            yield from map(_snapshot, page["Snapshots"])
 
     def root_devices(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """Return instance id -> name of its root device, for those that exist and have one."""
@@ -82,7 +95,8 @@ class Region:
     def create(self, create: Create, tags: Mapping[str, str], description: str) -> tuple[Snapshot, ...]:
         """Start the snapshots of a create: one, or a crash-consistent set of which EC2 makes all or none."""
         common = {
-            "Description": description,
+            # Of some descriptions EC2 takes ASCII only; the Name tag has the same words as they are.
+            "Description": description.encode("ascii", "replace").decode(),
             "TagSpecifications": [{"ResourceType": "snapshot", "Tags": _tag_list(tags)}],
         }
         if create.instance_id is None:
@@ -118,22 +132,25 @@ class Region:
             parameters["NextToken"] = page["NextToken"]
 
     def _read(self, method: str, **parameters: Any) -> Any:
-        """Make a call that changes nothing, again if it was throttled or its answer lost."""
-        for attempt in range(1, READ_ATTEMPTS):
+        """Make a call that changes nothing; again while EC2 throttles it, and some times if its answer is lost."""
+        for attempt in itertools.count(1):
             try:
                 return self._call(method, **parameters)
             except Ec2Error as error:
-                if error.kind not in (Kind.THROTTLED, Kind.AMBIGUOUS):
+                pause = random.uniform(0.5, 1) * min(MAX_PAUSE, 2.0 ** min(attempt, READ_ATTEMPTS) / 2)  # noqa: S311 - jitter, no secret
+                lost_too_often = error.kind is Kind.AMBIGUOUS and attempt >= READ_ATTEMPTS
+                too_late = self._clock.now() + pause >= self._deadline
+                if error.kind not in (Kind.THROTTLED, Kind.AMBIGUOUS) or lost_too_often or too_late:
                     raise
-                self._clock.sleep(random.uniform(0.5, 1) * 2 ** (attempt - 1))  # noqa: S311 - jitter, no secret
-        return self._call(method, **parameters)
+                self._clock.sleep(pause)
+        raise AssertionError("counting never ends")
 
     def _call(self, method: str, **parameters: Any) -> Any:
         operation = self._client.meta.method_to_api_mapping[method]
         self.calls[operation] += 1
         try:
             return getattr(self._client, method)(**parameters)
-        except (ClientError, BotoCoreError) as failure:
+        except (ClientError, BotoCoreError, ResponseParserError) as failure:
             error = _error(operation, failure)
             self.throttled[operation] += error.kind is Kind.THROTTLED
             raise error from failure
@@ -144,10 +161,10 @@ def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
     return (values[start : start + MAX_FILTER_VALUES] for start in range(0, len(values), MAX_FILTER_VALUES))
 
 
-def connect(name: str, clock: Clock) -> Region:
+def connect(name: str, clock: Clock, deadline: float) -> Region:
     """Return a region by its name; its client is made once per process, since making one costs CPU time."""
     with _session_lock:
-        return Region(name, _client(name), clock)
+        return Region(name, _client(name), clock, deadline)
 
 
 @cache
@@ -166,13 +183,15 @@ def _session() -> boto3.Session:
     return boto3.Session()
 
 
-def _error(operation: str, failure: ClientError | BotoCoreError) -> Ec2Error:
-    """Name a failure; without an answer from EC2 nobody knows whether the work was done."""
+def _error(operation: str, failure: Exception) -> Ec2Error:
+    """Name a failure; where EC2 may have been reached but did not answer, nobody knows whether the work was done."""
     if isinstance(failure, ClientError):
         error = failure.response["Error"]
         status = failure.response["ResponseMetadata"]["HTTPStatusCode"]
         return Ec2Error(operation, error["Code"], error["Message"], kind_of(error["Code"], status))
-    return Ec2Error(operation, type(failure).__name__, str(failure), Kind.AMBIGUOUS)
+    unanswered = isinstance(failure, (HTTPClientError, ConnectionError, ResponseParserError))
+    kind = Kind.AMBIGUOUS if unanswered else Kind.REFUSED
+    return Ec2Error(operation, type(failure).__name__, str(failure), kind)
 
 
 def _filters(filters: Mapping[str, Sequence[str]]) -> list[Any]:

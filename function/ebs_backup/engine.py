@@ -6,7 +6,8 @@ nothing else.
 Exactly once, with no client token to lean on: a snapshot is created only if a look at EC2 at most `LOOK_AGE` seconds
 ago showed none of this run. Whatever another invocation of the same run had started by then was seen; whatever it
 started since, EC2 protects: it refuses a second snapshot of a volume within 15 seconds. After that refusal, and after
-an answer that was lost on its way, the next attempt looks again.
+an answer that was lost on its way, the next attempt looks again. The five seconds in between are for what EC2 may lag
+behind in its answers and what a request may take to arrive; a request that takes longer is beyond what can be known.
 """
 
 import logging
@@ -59,6 +60,7 @@ class Engine:
         self._policy = policy
         self._run_id = run_id
         self._clock = clock
+        self._deadline = deadline
         self._queue = WorkQueue(clock, deadline)
         self._outcomes: list[Outcome] = []
         self._volumes: dict[str, Volume] = {}
@@ -78,7 +80,7 @@ class Engine:
     def _do(self, actions: Sequence[Action], workers: int) -> None:
         self._queue.put(actions)
         with ThreadPoolExecutor(workers, thread_name_prefix=self._region.name) as pool:
-            for worker in [pool.submit(self._work) for _ in actions[:workers]]:
+            for worker in [pool.submit(self._work) for _ in range(workers if actions else 0)]:
                 worker.result()
         for task in self._queue.drain(*BUCKETS):
             self._finish(task.action, Status.UNFINISHED, "out of time", task.problem)
@@ -113,26 +115,37 @@ class Engine:
             self._region.tag(action.snapshot_id, action.tags)
             self._queue.accepted(action.operation)
             self._finish(action, Status.TAGGED)
-        elif accounts := self._region.shared_with(action.snapshot_id):
-            self._queue.accepted(action.operation, token_spent=False)
-            self._finish(action, Status.KEPT, f"shared with {', '.join(accounts)}")
         else:
-            self._region.delete(action.snapshot_id)
-            self._queue.accepted(action.operation)
-            self._finish(action, Status.DELETED, action.reason)
+            self._attempt_delete(task, action)
+
+    def _attempt_delete(self, task: Task, delete: Delete) -> None:
+        if accounts := self._region.shared_with(delete.snapshot_id):
+            self._queue.accepted(delete.operation, token_spent=False)
+            self._finish(delete, Status.KEPT, f"shared with {', '.join(accounts)}")
+        elif self._clock.now() >= self._deadline:
+            self._queue.again(task, 0.0, token_spent=False)
+        else:
+            self._region.delete(delete.snapshot_id)
+            self._queue.accepted(delete.operation)
+            self._finish(delete, Status.DELETED, delete.reason)
 
     def _attempt_create(self, task: Task, create: Create) -> None:
-        """Create what is still missing, unless it may yet turn up."""
+        """Create what is still missing, unless it may yet turn up or time has run out over looking."""
         missing = self._without_snapshot(create)
-        unsettled = task.lost_at is not None and self._clock.now() < task.lost_at + SETTLED
+        now = self._clock.now()
+        unsettled = task.lost_at is not None and now < task.lost_at + SETTLED
         if len(missing) < len(create.volumes):
             self._queue.accepted(create.operation, token_spent=False)
             there = [volume for volume in create.volumes if volume not in missing]
             self._record(*(Outcome(Status.ALREADY_THERE, v.id, create.operation, self._found[v.id]) for v in there))
-            self._queue.put(one_by_one(missing, "one by one: another run had begun with the set"))
-        elif unsettled:
+            apart = one_by_one(missing, "one by one: another run had begun with the set")
+            self._queue.put(apart, lost_at=task.lost_at)
+        elif unsettled or self._is_stale(create) or now >= self._deadline:
             self._queue.again(task, LOOK_AGAIN, token_spent=False)
             self._forget(create)
+        elif task.attempt > MAX_ATTEMPTS and task.problem:
+            self._queue.accepted(create.operation, token_spent=False)
+            self._let_go(task, task.problem)
         else:
             self._create(create)
 
@@ -158,12 +171,14 @@ class Engine:
 
     def _without_snapshot(self, create: Create) -> list[Volume]:
         """Return the volumes of a create that have no snapshot of this run, by a look that is fresh."""
-        stale = self._clock.now() - LOOK_AGE
-        if any(self._looked_at[volume.id] <= stale for volume in create.volumes):
+        if self._is_stale(create):
             ahead = [a for a in self._queue.coming(create.operation, LOOK_AHEAD) if isinstance(a, Create)]
             ids = dict.fromkeys(v.id for each in (create, *ahead) for v in each.volumes)
             self._look(list(ids)[:MAX_FILTER_VALUES])
         return [volume for volume in create.volumes if volume.id not in self._found]
+
+    def _is_stale(self, create: Create) -> bool:
+        return any(self._looked_at[volume.id] <= self._clock.now() - LOOK_AGE for volume in create.volumes)
 
     def _look(self, volume_ids: list[str]) -> None:
         now = self._clock.now()
@@ -189,12 +204,21 @@ class Engine:
             self._forget(task.action)
             task.lost_at = self._clock.now() if error.kind is Kind.AMBIGUOUS else task.lost_at
         delay = self._delay(task.action, error)
-        if delay is None or task.attempt == MAX_ATTEMPTS:
+        # After a lost answer there is always one look more: the work may have been done.
+        looks = isinstance(task.action, Create) and error.kind is Kind.AMBIGUOUS
+        if delay is None or (task.attempt >= MAX_ATTEMPTS and not looks):
             self._give_up(task, error)
         else:
-            # Snapshots pending elsewhere end in their own time: that is no fault of this volume.
-            task.attempt += error.code != "PendingSnapshotLimitExceeded"
+            task.attempt += self._counts(task.action, error)
             self._queue.again(task, delay, token_spent=sent)
+
+    def _counts(self, action: Action, error: Ec2Error) -> bool:
+        """Tell whether an error counts as an attempt.
+
+        Throttling does not, and neither do snapshots that are pending elsewhere: they end in their own time. But a
+        whole set may never find room among them.
+        """
+        return error.kind is not Kind.THROTTLED and (error.code != "PendingSnapshotLimitExceeded" or _is_set(action))
 
     def _delay(self, action: Action, error: Ec2Error) -> float | None:
         """Return the seconds after which the same action may succeed, or None if it never will."""
@@ -208,21 +232,31 @@ class Engine:
 
     def _give_up(self, task: Task, error: Ec2Error) -> None:
         action, problem = task.action, error.problem
-        if error.kind is Kind.REGION_FULL:
-            for other in (action, *(t.action for t in self._queue.drain(*CREATING))):
-                self._finish(other, Status.FAILED, problem=problem)
-        elif isinstance(action, Create) and action.instance_id and problem.operation == action.operation:
-            self._finish(action, Status.SET_REFUSED, problem=problem)
-            reason = f"one by one: EC2 refused the set of {action.instance_id}: {error.code}"
-            self._queue.put(one_by_one(action.volumes, reason))
-        elif isinstance(action, Delete) and error.kind is Kind.GONE:
-            self._finish(action, Status.DELETED, "somebody else deleted it")
+        if isinstance(action, Create):
+            if error.kind is Kind.REGION_FULL and not _is_set(action):
+                for other in self._queue.drain(*CREATING):
+                    self._finish(other.action, Status.FAILED, problem=problem)
+            if error.kind is Kind.GONE and not _is_set(action):
+                self._finish(action, Status.SKIPPED, "deleted during the run", problem)
+            else:
+                self._let_go(task, problem)
+        elif error.kind is Kind.GONE:
+            gone = isinstance(action, Delete)
+            self._finish(action, Status.DELETED if gone else Status.SKIPPED, "somebody else deleted it")
         elif isinstance(action, Delete) and error.kind is Kind.REFUSED:
             self._finish(action, Status.KEPT, f"EC2 refuses to delete it: {error.code}", problem)
-        elif error.kind is Kind.GONE:
-            self._finish(action, Status.SKIPPED, "deleted during the run", problem)
         else:
             self._finish(action, Status.FAILED, problem=problem)
+
+    def _let_go(self, task: Task, problem: Problem) -> None:
+        """Let a create go: a set's volumes are tried one by one, a single one has failed."""
+        create = task.action
+        if isinstance(create, Create) and create.instance_id and problem.operation == create.operation:
+            self._finish(create, Status.SET_REFUSED, problem=problem)
+            reason = f"one by one: EC2 refused the set of {create.instance_id}: {problem.code}"
+            self._queue.put(one_by_one(create.volumes, reason), lost_at=task.lost_at)
+        else:
+            self._finish(create, Status.FAILED, problem=problem)
 
     # --- outcomes ---
 

@@ -18,7 +18,7 @@ class Kind(Enum):
     WAIT = auto()  # EC2 asks to wait before the same request can succeed
     GONE = auto()  # what it is about no longer exists
     REGION_FULL = auto()  # no further snapshot can be created in this region
-    DENIED = auto()  # by IAM, by an organization's policy, or because the region is not enabled
+    DENIED = auto()  # by IAM, by an organization's policy, for want of valid credentials or of an enabled region
     REFUSED = auto()  # anything else: sending it again would be refused again
 
 
@@ -45,7 +45,18 @@ _KINDS = {
     Kind.REGION_FULL: ("SnapshotLimitExceeded",),
     # A region that is not enabled for the account answers AuthFailure, one behind a service control policy
     # UnauthorizedOperation.
-    Kind.DENIED: ("UnauthorizedOperation", "AuthFailure", "OptInRequired", "AccessDenied", "Blocked"),
+    Kind.DENIED: (
+        "UnauthorizedOperation",
+        "AuthFailure",
+        "OptInRequired",
+        "AccessDenied",
+        "Blocked",
+        "RequestExpired",
+        "ExpiredToken",
+        "InvalidClientTokenId",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    ),
 }
 _KIND_OF = {code: kind for kind, codes in _KINDS.items() for code in codes}
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from .page.findings import CREATING, DELETING, Report, failed, uncovered
+from .page.findings import CREATING, DELETING, Report, failed, uncovered, unread_regions
 
 NAMESPACE = "EBSBackup"
 
@@ -54,10 +54,10 @@ def metrics(report: Report) -> list[dict[str, Any]]:
 
 
 def _measured(report: Report) -> Values:
-    """Return what was found; without a volume there is no share of them that is covered, and no oldest one."""
+    """Return what was found; of no volume, or where a region could not be read, nobody knows the share covered."""
     selected, oldest = report["coverage"]["selected"], report["recovery_point_age"]["max_hours"]
     values: dict[str, float] = {"ResourcesTargeted": selected, "UncoveredVolumes": uncovered(report)}
-    if selected:
+    if selected and not unread_regions(report):
         values["CoveragePercent"] = report["coverage"]["covered"] * 100 / selected
     if oldest is not None:
         values["RecoveryPointAgeMax"] = round(oldest * SECONDS_AN_HOUR)

@@ -59,8 +59,7 @@ class Snapshot:
 class World:
     """What one region holds, as far as a plan depends on it.
 
-    `volumes` are those in use; `other_volume_ids` the ids of further volumes that exist, as far as somebody asked;
-    `recovery_points` the snapshots, whoever made them, that tell how well the selected volumes are covered.
+    `volumes` are those in use; `other_volume_ids` the ids of further volumes that exist, as far as somebody asked.
     """
 
     region: str
@@ -68,7 +67,6 @@ class World:
     snapshots: tuple[Snapshot, ...]
     root_devices: Mapping[str, str] = field(default_factory=dict)
     other_volume_ids: frozenset[str] = frozenset()
-    recovery_points: tuple[Snapshot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

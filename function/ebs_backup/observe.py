@@ -1,20 +1,21 @@
 """The first step: read what a plan depends on in one region, with as few calls as it takes."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from .coverage import newest_completed
 from .ec2 import MAX_FILTER_VALUES, Region, chunks
-from .model import Snapshot, World
+from .model import Snapshot, Volume, World
 from .plan import instance_sets
 from .policy import Policy
 from .retention import by_volume
-from .selection import select
 from .tags import PENDING, policy_tag, run_tag, tag_key
 
+_STATES: Mapping[str, Sequence[str]] = {"status": ["completed", "pending"]}
 
-def observe(region: Region, policy: Policy, run_id: str, at: datetime) -> World:
+
+def observe(region: Region, policy: Policy, run_id: str) -> World:
     """Read a region; raise Ec2Error if any part of it cannot be read, since half a world makes a wrong plan."""
     snapshots = _snapshots(region, policy, run_id)
     world = World(region.name, region.volumes(), snapshots)
@@ -23,27 +24,33 @@ def observe(region: Region, policy: Policy, run_id: str, at: datetime) -> World:
         world,
         root_devices=region.root_devices(partial),
         other_volume_ids=region.existing_volume_ids(_not_in_use(world, policy)),
-        recovery_points=_recovery_points(region, policy, world, at),
     )
 
 
-def _recovery_points(region: Region, policy: Policy, world: World, at: datetime) -> tuple[Snapshot, ...]:
-    """Read the snapshots that tell how well the selected volumes are covered.
+def recovery_points(region: Region, policy: Policy, volumes: Iterable[Volume], at: datetime) -> tuple[Snapshot, ...]:
+    """Read the newest completed and the newest pending snapshot of each volume, whoever made them.
 
     Those of the days that the objective reaches back to; of older ones only those of the few volumes that have none
     in that time. EC2 filters by whole days with a wildcard:
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html
     """
-    selected = [volume.id for volume in select(policy, world.volumes).selected]
-    if not selected:
-        return ()
-    reach = math.ceil(policy.recovery_point_objective_hours / 24)
-    days = [f"{at - timedelta(days=day):%Y-%m-%dT}*" for day in range(min(reach + 1, MAX_FILTER_VALUES))]
-    states = {"status": ["completed", "pending"]}
-    recent = region.snapshots(states | {"start-time": days})
-    without = [volume_id for volume_id in selected if volume_id not in newest_completed(recent)]
-    older = [s for some in chunks(without) for s in region.snapshots(states | {"volume-id": some})]
-    return tuple({snapshot.id: snapshot for snapshot in (*recent, *older)}.values())
+    ids = [volume.id for volume in volumes]
+    reach = min(math.ceil(policy.recovery_point_objective_hours / 24) + 1, MAX_FILTER_VALUES)
+    days = [f"{at - timedelta(days=day):%Y-%m-%dT}*" for day in range(-1, reach)]
+    recent = _newest_of(region.each_snapshot({**_STATES, "start-time": days})) if ids else {}
+    without = [volume_id for volume_id in ids if (volume_id, "completed") not in recent]
+    older = (s for some in chunks(without) for s in region.each_snapshot({**_STATES, "volume-id": some}))
+    return tuple({**recent, **_newest_of(older)}.values())
+
+
+def _newest_of(snapshots: Iterable[Snapshot]) -> dict[tuple[str, str], Snapshot]:
+    """Keep of each volume's snapshots the newest in each state, so that memory does not grow with the history."""
+    found: dict[tuple[str, str], Snapshot] = {}
+    for snapshot in snapshots:
+        key = (snapshot.volume_id, snapshot.state)
+        if key not in found or found[key].started_at < snapshot.started_at:
+            found[key] = snapshot
+    return found
 
 
 def _snapshots(region: Region, policy: Policy, run_id: str) -> tuple[Snapshot, ...]:

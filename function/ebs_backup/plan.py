@@ -11,7 +11,7 @@ from datetime import datetime
 
 from .model import Create, Delete, Plan, Snapshot, Tag, Verdict, Volume, World
 from .policy import Policy
-from .retention import by_volume, judge_orphan, volume_id_of
+from .retention import by_volume, judge_orphan
 from .selection import select
 from .tags import PENDING, completing_tags, policy_tag, run_tag, tag_key
 
@@ -37,8 +37,8 @@ def plan(world: World, policy: Policy, run_id: str, at: datetime) -> Plan:
     selection = select(policy, world.volumes)
     done = snapshots_of_run(world.snapshots, policy, run_id)
     verdicts = _verdicts(world, policy, at)
-    deletes = tuple(_delete(verdict, policy) for verdict in verdicts if not verdict.keep)
-    brake = _brake(policy, len(deletes), len(verdicts))
+    deletes = tuple(Delete(v.snapshot.id, v.snapshot.volume_id, ", ".join(v.reasons)) for v in verdicts if not v.keep)
+    brake = _brake(policy, verdicts)
     return Plan(
         region=world.region,
         selected=len(selection.selected),
@@ -141,6 +141,8 @@ def _excluded(each: InstanceSet, root_devices: Mapping[str, str]) -> tuple[bool,
 
 
 def _completions(world: World, policy: Policy, *, but: Collection[str]) -> tuple[Tag, ...]:
+    if not policy.multi_volume_snapshots:
+        return ()  # without sets the role may tag nothing that is there already
     volumes = {volume.id: volume for volume in world.volumes}
     unfinished = (tag_key(policy, "VolumeId"), PENDING)
     return tuple(
@@ -155,23 +157,20 @@ def _completions(world: World, policy: Policy, *, but: Collection[str]) -> tuple
 def _verdicts(world: World, policy: Policy, at: datetime) -> tuple[Verdict, ...]:
     """Judge every snapshot of this deployment, and no other, if there is a retention at all.
 
-    A copy that somebody made into another region, tags and all, is not the deployment's: its region tag tells.
+    A copy that somebody made, tags and all, is not the deployment's: it comes from another region, or EC2 does not
+    know it as a snapshot of the volume that its tag names.
     """
     if not policy.retention.rules:
         return ()
     exists = {volume.id for volume in world.volumes} | world.other_volume_ids
     marks = {policy_tag(policy), (tag_key(policy, "Region"), world.region)}
-    owned = [snapshot for snapshot in world.snapshots if marks <= snapshot.tags.items()]
+    key = tag_key(policy, "VolumeId")
+    owned = [s for s in world.snapshots if marks <= s.tags.items() and s.tags.get(key) in (s.volume_id, PENDING)]
     verdicts: list[Verdict] = []
-    for volume_id, snapshots in by_volume(owned, tag_key(policy, "VolumeId")).items():
+    for volume_id, snapshots in by_volume(owned, key).items():
         days = None if volume_id in exists else policy.orphan_retention_days
         verdicts += judge_orphan(snapshots, policy.retention, days=days, at=at)
     return tuple(_spare_archived(verdict) for verdict in verdicts)
-
-
-def _delete(verdict: Verdict, policy: Policy) -> Delete:
-    volume_id = volume_id_of(verdict.snapshot, tag_key(policy, "VolumeId"))
-    return Delete(verdict.snapshot.id, volume_id, ", ".join(verdict.reasons))
 
 
 def _spare_archived(verdict: Verdict) -> Verdict:
@@ -184,11 +183,12 @@ def _spare_archived(verdict: Verdict) -> Verdict:
     return replace(verdict, keep=True, reasons=(f"in the {verdict.snapshot.storage_tier} tier",))
 
 
-def _brake(policy: Policy, deletions: int, snapshots: int) -> str | None:
-    """Return why a run must not delete so many snapshots at once, if so."""
-    would = f"would delete {deletions} of {snapshots} snapshots, more than"
+def _brake(policy: Policy, verdicts: Collection[Verdict]) -> str | None:
+    """Return why a run must not delete so many snapshots at once, if so; from one in error nothing can be restored."""
+    deletions = sum(not verdict.keep and verdict.snapshot.state != "error" for verdict in verdicts)
+    would = f"would delete {deletions} of {len(verdicts)} snapshots, more than"
     if deletions > policy.max_deletions_per_run:
         return f"{would} max_deletions_per_run = {policy.max_deletions_per_run}"
-    if deletions > FEW_DELETIONS and deletions * 100 > snapshots * policy.max_deletions_percent:
+    if deletions > FEW_DELETIONS and deletions * 100 > len(verdicts) * policy.max_deletions_percent:
         return f"{would} max_deletions_percent = {policy.max_deletions_percent}"
     return None

@@ -4,6 +4,7 @@ Parsing is strict, since a misspelt key or a wrong type would otherwise quietly 
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
@@ -94,7 +95,7 @@ def _positive(key: str, value: Any, *, optional: bool) -> int | None:
 
 
 def _hours(key: str, value: Any) -> float:
-    if type(value) not in (int, float) or value <= 0:
+    if type(value) not in (int, float) or not 0 < value < math.inf:
         raise PolicyError(f"policy key {key} must be a number above 0; got: {value!r}")
     return float(value)
 

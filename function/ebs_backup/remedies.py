@@ -54,7 +54,17 @@ _REMEDIES = {
         _GONE,
     ),
     **dict.fromkeys(("IncorrectState", "InvalidState", "ConcurrentTagAccess"), _BUSY),
-    **dict.fromkeys(("RequestExpired", "ExpiredToken", "ExpiredTokenException"), _CREDENTIALS),
+    **dict.fromkeys(
+        (
+            "RequestExpired",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidClientTokenId",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        ),
+        _CREDENTIALS,
+    ),
     "OperationNotPermitted": _LOCKED,
     **dict.fromkeys(("TagLimitExceeded", "InvalidTagKey.Malformed", "TagPolicyViolation"), _TAGS),
     "SnapshotCreationPerVolumeRateExceeded": "Something else takes snapshots of this volume within the same seconds. "

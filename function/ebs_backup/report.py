@@ -26,7 +26,7 @@ COUNTS = ("selected", "created", "already_there", "tagged", "deleted", "kept", "
 
 # However large the estate, a report stays below Lambda's 6 MB answer and CloudWatch's 256 KB log event.
 MAX_LISTED = 20
-MAX_ACTIONS = 500
+MAX_ACTIONS = 1500
 MAX_MESSAGE = 300
 
 _LEVELS = {"completed": logging.INFO, "denied": logging.INFO, "failed": logging.ERROR}
@@ -96,8 +96,9 @@ class Run:
 
 
 def report(run: Run, *, listed: int = MAX_ACTIONS) -> dict[str, Any]:
-    """Return the run report: plain JSON types only. A dry run's lists at most so many actions and verdicts a region."""
-    regions = {result.region: _region(result, listed) for result in run.results}
+    """Return the run report: plain JSON types only. A dry run's lists at most so many actions, and as many verdicts."""
+    in_each = listed // max(1, len(run.results))
+    regions = {result.region: _region(result, in_each) for result in run.results}
     covers = [each for result in run.results for each in result.covers]
     return {
         "schema": SCHEMA,

@@ -14,7 +14,7 @@ from .ec2 import Region, connect
 from .engine import Engine
 from .errors import Ec2Error
 from .model import Outcome, Plan, Problem
-from .observe import observe
+from .observe import observe, recovery_points
 from .pacing import Clock
 from .plan import plan
 from .policy import Policy
@@ -41,7 +41,7 @@ def run(
     Raises RunFailed if it cannot be known which regions there are, RequestError if none is left to visit.
     """
     at, start = clock.utc(), clock.now()
-    regions = regions_to_visit(policy, request, _enabled_regions(policy, request, home_region, clock))
+    regions = regions_to_visit(policy, request, _enabled_regions(policy, request, home_region, clock, deadline))
     log.info("run_started", extra={"policy": policy.name, "run_id": request.run_id, "regions": regions})
     visit = _Visit(policy, request, at, clock, deadline, watch)
     with ThreadPoolExecutor(len(regions), thread_name_prefix="visit") as pool:
@@ -55,12 +55,14 @@ def run(
     )
 
 
-def _enabled_regions(policy: Policy, request: Request, home_region: str, clock: Clock) -> Collection[str]:
+def _enabled_regions(
+    policy: Policy, request: Request, home_region: str, clock: Clock, deadline: float
+) -> Collection[str]:
     """Ask EC2 which regions there are, unless they are named: the question itself may be denied."""
     if policy.regions or request.regions:
         return ()
     try:
-        return connect(home_region, clock).enabled_regions()
+        return connect(home_region, clock, deadline).enabled_regions()
     except Ec2Error as error:
         raise RunFailed(f"cannot look up the account's regions (`regions` can name them): {error}") from None
 
@@ -79,17 +81,19 @@ class _Visit:
     def __call__(self, name: str) -> RegionResult:
         """Return what came of the region; never raise, or one region would end the others' run."""
         start = self.clock.now()
-        region = connect(name, self.clock)
+        region: Region | None = None
         made: Plan | None = None
         outcomes: tuple[Outcome, ...] = ()
         covers: tuple[VolumeCoverage, ...] = ()
         problem: Problem | None = None
         try:
-            world = observe(region, self.policy, self.request.run_id, self.at)
+            region = connect(name, self.clock, self.deadline)
+            world = observe(region, self.policy, self.request.run_id)
             made = plan(world, self.policy, self.request.run_id, self.at)
             outcomes = self._apply(region, made, start)
             selected = select(self.policy, world.volumes).selected
-            covers = cover(self.policy, selected, world.recovery_points, outcomes, self.at)
+            points = recovery_points(region, self.policy, selected, self.at)
+            covers = cover(self.policy, selected, points, outcomes, self.at)
         except Ec2Error as error:
             problem = error.problem
         except Exception as error:
@@ -104,8 +108,8 @@ class _Visit:
             dry_run=self.request.dry_run,
             denial_expected=name in self.policy.expected_denied_regions,
             duration_seconds=self.clock.now() - start,
-            api_calls=region.calls,
-            throttled_calls=region.throttled,
+            api_calls=region.calls if region else {},
+            throttled_calls=region.throttled if region else {},
         )
         self.watch(result)
         return result

@@ -5,6 +5,7 @@ the creating call and nothing ever changes them afterwards; the role's IAM condi
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from .model import Attachment, Create, Snapshot, Volume
 from .policy import Policy
@@ -53,7 +54,10 @@ def completing_tags(policy: Policy, snapshot: Snapshot, volume: Volume | None) -
     if volume is None:
         name = _clipped(snapshot.volume_id, run_id)
         return {"Name": name} | _prefixed(policy, VolumeId=snapshot.volume_id, Size=snapshot.size_gib)
-    wanted = _completed({**snapshot.tags, **_own_tags(policy, volume, run_id)}, policy, volume.tags)
+    if snapshot.tags.get(tag_key(policy, "InstanceId")) not in volume.instance_ids:
+        volume = replace(volume, attachments=())  # it has moved since, and the snapshot says where it was
+    of_creation = replace(policy, snapshot_tags={})
+    wanted = _completed({**snapshot.tags, **_own_tags(policy, volume, run_id)}, of_creation, volume.tags)
     return {key: value for key, value in wanted.items() if snapshot.tags.get(key) != value}
 
 
@@ -105,7 +109,8 @@ def _completed(ours: Mapping[str, str], policy: Policy, volume_tags: Mapping[str
     tags = {**policy.snapshot_tags, **ours}
     if policy.copy_volume_tags:
         for key in sorted(volume_tags):
-            reserved = key.lower().startswith("aws:") or key.startswith(policy.tag_prefix) or key in tags
+            # IAM does not tell keys apart by case: a variant of ours would make its conditions ambiguous.
+            reserved = key.lower().startswith(("aws:", policy.tag_prefix.lower())) or key in tags
             if not reserved and len(tags) < MAX_TAGS:
                 tags[key] = volume_tags[key]
     return tags

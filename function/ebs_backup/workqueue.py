@@ -44,12 +44,12 @@ class WorkQueue:
         self._sequence = 0
         self._running = 0
 
-    def put(self, actions: Iterable[Action]) -> None:
-        """Add actions that may start at once."""
+    def put(self, actions: Iterable[Action], *, lost_at: float | None = None) -> None:
+        """Add actions that may start at once; `lost_at` is when an answer was lost that may be about them."""
         with self._changed:
             for action in actions:
                 self._sequence += 1
-                heapq.heappush(self._tasks[action.operation], Task(0.0, self._sequence, action))
+                heapq.heappush(self._tasks[action.operation], Task(0.0, self._sequence, action, lost_at=lost_at))
             self._changed.notify_all()
 
     def next(self) -> Task | None:

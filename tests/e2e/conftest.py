@@ -60,6 +60,21 @@ class Deployment:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return taken
 
+    def reports(self) -> list[str]:
+        """Return the keys of the reports in the deployment's bucket."""
+        answer = self.aws.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=f"{self.name}/reports/")
+        return [found["Key"] for found in answer.get("Contents", ())]
+
+    @property
+    def bucket(self) -> str:
+        return f"{self.name}-123456789012"
+
+    def destroy(self, **settings: object) -> None:
+        """Destroy the deployment as a user would, who takes the reports out of its bucket first."""
+        for key in self.reports():
+            self.aws.client("s3").delete_object(Bucket=self.bucket, Key=key)
+        self.terraform.destroy(**settings)
+
     def policy(self) -> Any:
         """Return the run role's policy as deployed."""
         return self.aws.client("iam").get_role_policy(RoleName=self.name, PolicyName=self.name)["PolicyDocument"]
@@ -90,8 +105,9 @@ def quickstart(aws: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         with Terraform(QUICKSTART, aws.environment(), within=ROOT) as terraform:
             terraform.init()
             terraform.run("apply", "-input=false", str(plan))
-            yield Deployment(aws, terraform, outputs=terraform.output())
-            terraform.destroy()
+            deployment = Deployment(aws, terraform, outputs=terraform.output())
+            yield deployment
+            deployment.destroy()
     finally:
         os.umask(umask)
 

@@ -27,6 +27,8 @@ GRANTS = [
     ("CreateOwnedSnapshots", "ec2:CreateSnapshots"),
     ("TagOnCreate", "ec2:CreateTags"),
     ("CompleteTags", "ec2:CreateTags"),
+    ("WriteReports", "s3:PutObject"),
+    ("ListReports", "s3:ListBucket"),
     ("WriteLogs", "logs:CreateLogStream"),
     ("WriteLogs", "logs:PutLogEvents"),
     ("ReportFailedRuns", "sqs:SendMessage"),
@@ -67,6 +69,7 @@ def _shortcomings(deployment: Deployment, run_id: str) -> set[str]:
         "the event was not delivered": delivery.delivered,
         "volumes have no snapshot": len(made) > 20,
         "tags are missing": all(s.tags["ebs-backup:VolumeId"] == s.volume_id for s in made.values()),
+        "the report was not stored": sum(run_id in key for key in deployment.reports()) == 2,
         "nothing was logged": _log_events(deployment) > logged,
         # This one always fails, because of its one denied region.
         "the failed run was not reported": len(deployment.messages("failed_runs_queue_url")) == 1,
@@ -122,6 +125,7 @@ class Intruder:
     """Somebody who has got hold of the run role's credentials, in an account with snapshots of ours and of others."""
 
     ec2: Any
+    s3: Any
     ours: str
     foreign: str
     volume: str
@@ -137,6 +141,8 @@ class Intruder:
         self.ec2.create_tags(Resources=[snapshot_id], Tags=[{"Key": key, "Value": "y"}])
 
 
+BUCKET = "ebs-backup-123456789012"
+DENIAL = "UnauthorizedOperation|AccessDenied"
 OURS = {"Policy": "ebs-backup", "RunId": "r", "Region": "r"}
 Attack = Callable[[Intruder], object]
 
@@ -164,6 +170,7 @@ CONDITIONS: dict[tuple[str, str, str], Attack] = {
     ("CompleteTags", "Null", "aws:RequestTag/ebs-backup:Region"): lambda intruder: intruder.tag(
         intruder.ours, "ebs-backup:Region"
     ),
+    ("ListReports", "StringLike", "s3:prefix"): lambda intruder: intruder.s3.list_objects_v2(Bucket=BUCKET),
 }
 
 # What no statement grants.
@@ -177,6 +184,9 @@ FORBIDDEN: dict[str, Attack] = {
         SourceRegion=HOME, SourceSnapshotId=intruder.foreign
     ),
     "tag a volume": lambda intruder: intruder.tag(intruder.volume),
+    "read a report": lambda intruder: intruder.s3.get_object(Bucket=BUCKET, Key="ebs-backup/reports/x.json"),
+    "delete a report": lambda intruder: intruder.s3.delete_object(Bucket=BUCKET, Key="ebs-backup/reports/x.json"),
+    "replace the package": lambda intruder: intruder.s3.put_object(Bucket=BUCKET, Key="ebs-backup/x.zip", Body=b""),
     "take tags away": lambda intruder: intruder.ec2.delete_tags(Resources=[intruder.ours], Tags=[{"Key": "Name"}]),
 }
 
@@ -189,7 +199,8 @@ def intruder(estate: Deployment, later: str) -> Intruder:
     estate.aws.ec2.clock.advance(60)
     foreign = estate.aws.client("ec2").create_snapshot(VolumeId="vol-partial-a")["SnapshotId"]
     role = estate.aws.client("iam").get_role(RoleName=estate.name)["Role"]["Arn"]
-    return Intruder(estate.aws.client("ec2", role_arn=role), ours, foreign, "vol-partial-b")
+    ec2, s3 = (estate.aws.client(service, role_arn=role) for service in ("ec2", "s3"))
+    return Intruder(ec2, s3, ours, foreign, "vol-partial-b")
 
 
 def test_these_are_all_the_conditions_there_are(deployed: Policy) -> None:
@@ -210,7 +221,7 @@ def test_what_a_condition_forbids_is_refused_and_would_be_possible_without_it(
     sid, operator, key = condition
     attack = CONDITIONS[condition]
 
-    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+    with pytest.raises(ClientError, match=DENIAL):
         attack(intruder)
 
     for statement in deployed["Statement"]:
@@ -222,7 +233,7 @@ def test_what_a_condition_forbids_is_refused_and_would_be_possible_without_it(
 
 @pytest.mark.parametrize("attempt", FORBIDDEN)
 def test_what_nothing_grants_is_refused(intruder: Intruder, attempt: str) -> None:
-    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+    with pytest.raises(ClientError, match=DENIAL):
         FORBIDDEN[attempt](intruder)
 
 

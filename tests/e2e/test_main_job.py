@@ -1,5 +1,6 @@
 """The main job: the zip that Terraform deployed, run with the role it made, on the schedule it set."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -159,6 +160,24 @@ def test_the_log_tells_the_run_as_events_with_their_data(quickstart: Deployment,
     assert '"logger": "botocore' not in text
 
 
+def test_each_run_leaves_its_report_as_json_and_as_a_page_and_its_metrics_in_the_log(
+    quickstart: Deployment, later: str
+) -> None:
+    quickstart.tick(later)
+
+    stored = {key.rpartition(".")[2]: key for key in quickstart.reports() if later in key}
+    assert stored.keys() == {"json", "html"}
+    assert ".failed." in stored["json"]  # for its one denied region
+    s3 = quickstart.aws.client("s3")
+    page = s3.get_object(Bucket=quickstart.bucket, Key=stored["html"])["Body"].read().decode()
+    report = json.loads(s3.get_object(Bucket=quickstart.bucket, Key=stored["json"])["Body"].read())
+    assert (report["run_id"], report["regions"][DENIED]["status"]) == (later, "failed")
+    assert DENIED in page
+    found = quickstart.aws.client("logs").filter_log_events(logGroupName="/aws/lambda/ebs-backup")["events"]
+    documents = [json.loads(event["message"]) for event in found if '"_aws"' in event["message"]]
+    assert any(document["RunId"] == later and document["RunFailed"] == 1 for document in documents)
+
+
 def test_a_change_of_the_functions_source_updates_the_function_in_place(quickstart: Deployment) -> None:
     source = quickstart.terraform.directory.parents[1] / "function" / "ebs_backup" / "__init__.py"
     before = quickstart.aws.client("lambda").get_function(FunctionName="ebs-backup")["Configuration"]
@@ -175,7 +194,7 @@ def test_a_change_of_the_functions_source_updates_the_function_in_place(quicksta
 def test_two_deployments_in_one_account_never_disturb_each_other(quickstart: Deployment, later: str) -> None:
     with Terraform(ROOT, quickstart.aws.environment()) as terraform:
         terraform.init()
-        settings: dict[str, Any] = {"name": "weekly", "include_tags": {"Team": "shop"}}
+        settings: dict[str, Any] = {"name": "weekly", "include_tags": {"Content": "data*"}}
         settings |= {"regions": [HOME, DENIED], "expected_denied_regions": [DENIED]}
         terraform.apply(**settings)
         weekly = Deployment(quickstart.aws, terraform, name="weekly", outputs=terraform.output())
@@ -184,11 +203,11 @@ def test_two_deployments_in_one_account_never_disturb_each_other(quickstart: Dep
         delivery = weekly.tick(later)
 
         assert [attempt.function_error for attempt in delivery.attempts] == [None]
-        assert {(region, snapshot.tags["Team"]) for region, snapshot in weekly.snapshots(later)} == {(HOME, "shop")}
+        assert {(region, snapshot.tags["Content"]) for region, snapshot in weekly.snapshots(later)} == {(HOME, "data")}
         with pytest.raises(ClientError, match="UnauthorizedOperation"):
             quickstart.aws.client("ec2", "us-east-1", weekly.outputs["role_arn"]).describe_volumes(MaxResults=5)
         assert quickstart.snapshots() == before
         assert not terraform.changes_pending(**settings)
         assert not quickstart.terraform.changes_pending()
-        terraform.destroy(**settings)
+        weekly.destroy(**settings)
     assert quickstart.tick(later).delivered

@@ -38,8 +38,9 @@ def keeper(aws: Sandbox) -> Iterator[Deployment]:
     with Terraform(ROOT, aws.environment()) as terraform:
         terraform.init()
         terraform.apply(**SETTINGS)
-        yield Deployment(aws, terraform, name="keeper", outputs=terraform.output())
-        terraform.destroy(**SETTINGS)
+        deployment = Deployment(aws, terraform, name="keeper", outputs=terraform.output())
+        yield deployment
+        deployment.destroy(**SETTINGS)
 
 
 def _snapshots(deployment: Deployment, policy: str | None, volume_id: str = VOLUME) -> dict[str, datetime]:

@@ -51,7 +51,7 @@ def session() -> boto3.Session:
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
 
 
-Connect = Callable[[str], Region]
+Connect = Callable[..., Region]
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def connect(
 
     monkeypatch.setattr(session, "client", client)
     monkeypatch.setattr(function_ec2, "_session", lambda: session)
-    yield lambda name: function_ec2.connect(name, clock)
+    yield lambda name, deadline=float("inf"): function_ec2.connect(name, clock, deadline)
     function_ec2._client.cache_clear()
 
 

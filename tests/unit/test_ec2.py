@@ -9,7 +9,7 @@ from sandbox.ec2 import Attachment as Place
 from sandbox.ec2 import Fault, Simulator
 from sandbox.ec2 import Volume as Ec2Volume
 from tests.unit.builders import REGION
-from tests.unit.conftest import Connect
+from tests.unit.conftest import Connect, SimulatedTime
 from tests.unit.estates import add_instance, add_volumes, detached
 
 
@@ -107,13 +107,41 @@ def test_reading_goes_on_after_throttling_and_lost_answers(ec2: Simulator, regio
     assert len(region.volumes()) == 1
 
 
-def test_reading_ends_when_nothing_helps(ec2: Simulator, region: Region) -> None:
+def test_throttled_reading_goes_on_until_the_deadline_and_not_beyond(
+    ec2: Simulator, clock: SimulatedTime, connect: Connect
+) -> None:
     ec2.inject(Fault("DescribeVolumes", code="RequestLimitExceeded", times=None))
+    start = clock.now()
 
     with pytest.raises(Ec2Error, match="RequestLimitExceeded"):
+        connect(REGION, start + 100).volumes()
+
+    assert 90 < clock.now() - start <= 100
+
+
+def test_reading_without_an_answer_ends_after_some_attempts(ec2: Simulator, region: Region) -> None:
+    ec2.inject(Fault("DescribeVolumes", lost="reset", times=None))
+
+    with pytest.raises(Ec2Error, match="ConnectionClosedError"):
         region.volumes()
 
-    assert region.throttled == {"DescribeVolumes": READ_ATTEMPTS}
+    assert region.calls == {"DescribeVolumes": READ_ATTEMPTS}
+
+
+def test_what_was_never_sent_is_no_lost_answer(region: Region) -> None:
+    with pytest.raises(Ec2Error, match="ParamValidationError") as caught:
+        region.snapshots({"status": [7]})  # type: ignore[list-item]
+
+    assert caught.value.kind is Kind.REFUSED
+
+
+def test_a_description_is_plain_ascii_and_the_tags_are_as_given(ec2: Simulator, region: Region) -> None:
+    add_instance(ec2, "i-1", "vol-1")
+
+    region.create(_one("vol-1"), {"Name": "Büro"}, "Büro")
+
+    (made,) = ec2.regions[REGION].snapshots_of("vol-1")
+    assert (made.description, made.tags["Name"]) == ("B?ro", "Büro")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """The engine against a strict EC2: its limits, its refusals, its lost answers, and being killed at any point."""
 
 import contextlib
+import random
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -14,10 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebs_backup.ec2 import Region
-from ebs_backup.engine import SETTLED, Engine
+from ebs_backup.engine import MAX_ATTEMPTS, SETTLED, Engine
 from ebs_backup.errors import Ec2Error
 from ebs_backup.model import Outcome, Status
 from ebs_backup.observe import observe
+from ebs_backup.pacing import Clock as BackupClock
+from ebs_backup.pacing import SystemClock
 from ebs_backup.plan import plan
 from ebs_backup.policy import Policy
 from ebs_backup.retention import Retention
@@ -43,7 +49,7 @@ class Runs:
         """Observe, plan, apply."""
         by = by or policy()
         start = self.clock.now()
-        made = plan(observe(self.region, by, run_id, self.ec2.clock.now()), by, run_id, self.ec2.clock.now())
+        made = plan(observe(self.region, by, run_id), by, run_id, self.ec2.clock.now())
         return Engine(self.region, by, run_id, self.clock, start + seconds).carry_out(made, start, workers)
 
     def snapshots(self, run_id: str = RUN) -> Counter[str]:
@@ -145,6 +151,39 @@ def test_pending_snapshots_at_the_accounts_limit_are_waited_for(runs: Runs) -> N
     runs.ec2.pending_seconds = 45
 
     assert _statuses(runs.run()) == {Status.CREATED: 30}
+
+
+def test_a_set_that_finds_no_room_among_the_pending_goes_one_by_one(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2", "vol-3")
+    runs.ec2.quotas = replace(runs.ec2.quotas, pending=2)
+    runs.ec2.pending_seconds = 45
+
+    assert _statuses(runs.run(seconds=870))[Status.CREATED] == 3
+
+
+def test_a_set_for_which_there_is_no_room_leaves_what_there_is_to_single_volumes(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2", "vol-3", "vol-4")
+    add_volumes(runs.ec2, 2)
+    runs.ec2.quotas = replace(runs.ec2.quotas, snapshots=3)
+
+    runs.run()
+
+    assert sum(runs.snapshots().values()) == 3
+
+
+def test_a_set_that_was_refused_is_done_by_all_workers(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", *(f"vol-{n}" for n in range(20)))
+    runs.ec2.inject(Fault("CreateSnapshots", code="UnsupportedHibernationConfiguration"))
+    seen: set[str] = set()
+
+    def see(_: Request) -> None:
+        seen.add(threading.current_thread().name)
+        time.sleep(0.002)
+
+    runs.ec2.hooks.append(see)
+    runs.run(workers=4)
+
+    assert len(seen - {threading.current_thread().name}) == 4
 
 
 def test_a_full_region_fails_what_is_left_without_asking_for_each(runs: Runs) -> None:
@@ -381,9 +420,10 @@ def test_a_snapshot_that_somebody_else_deleted_meanwhile_is_deleted(runs: Runs) 
     assert _statuses(runs.run(policy(retention=KEEP_TWO))) == {Status.DELETED: 1}
 
 
-def test_a_deletion_that_is_denied_fails_the_run(runs: Runs) -> None:
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "RequestExpired", "AuthFailure"])
+def test_a_deletion_that_is_denied_fails_the_run(runs: Runs, code: str) -> None:
     add_snapshots(runs.ec2, "vol-1", days=3)
-    runs.ec2.inject(Fault("DeleteSnapshot", code="UnauthorizedOperation"))
+    runs.ec2.inject(Fault("DeleteSnapshot", code=code))
 
     assert _statuses(runs.run(policy(retention=KEEP_TWO))) == {Status.FAILED: 1}
 
@@ -446,6 +486,71 @@ def test_the_snapshot_behind_a_lost_answer_is_found_at_once(runs: Runs) -> None:
     assert runs.clock.now() - start < 2
 
 
+def test_a_set_of_which_only_a_part_can_be_seen_yet_is_waited_for(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2", "vol-3")
+    runs.ec2.inject(Fault("CreateSnapshots", lost="reset"))
+
+    def hide_two(request: Request) -> None:
+        region = runs.ec2.regions[REGION]
+        for made in list(region.snapshots.values()):
+            if made.volume_id != "vol-1" and not hidden:
+                region.add(replace(made, visible_from=request.at + timedelta(seconds=6)))
+        hidden.extend(region.snapshots)
+
+    hidden: list[str] = []
+    runs.ec2.hooks.append(hide_two)
+
+    outcomes = runs.run()
+
+    assert runs.actions()["CreateSnapshot"] == 0
+    assert _statuses(outcomes)[Status.ALREADY_THERE] == 3
+
+
+def test_a_look_whose_answer_took_too_long_is_no_look(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our answer is 16 seconds on its way, and meanwhile another invocation of the same run makes the snapshot."""
+    add_volumes(runs.ec2, 1)
+    by, observed_at = policy(), runs.clock.now()
+    made = plan(observe(runs.region, by, RUN), by, RUN, runs.ec2.clock.now())
+    runs.ec2.clock.advance(11)
+    look, slow = Region.snapshots, [True]
+
+    def slowly(region: Region, filters: Mapping[str, Any]) -> Any:
+        answer = look(region, filters)
+        if slow and slow.pop():
+            runs.run()
+            runs.ec2.clock.advance(16)
+        return answer
+
+    monkeypatch.setattr(Region, "snapshots", slowly)
+    Engine(runs.region, by, RUN, runs.clock, runs.clock.now() + HOUR).carry_out(made, observed_at, 1)
+
+    assert runs.snapshots() == Counter(["vol-0000"])
+
+
+def test_after_the_last_attempt_whose_answer_was_lost_there_is_one_look_more(runs: Runs) -> None:
+    add_volumes(runs.ec2, 1)
+    runs.ec2.inject(Fault("CreateSnapshot", code="InternalError", times=MAX_ATTEMPTS - 1))
+    runs.ec2.inject(Fault("CreateSnapshot", lost="reset"))
+
+    assert _statuses(runs.run()) == {Status.ALREADY_THERE: 1}
+
+
+def test_a_deadline_that_passes_over_a_look_starts_nothing_more(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_volumes(runs.ec2, 1)
+    runs.ec2.inject(Fault("CreateSnapshot", code="InternalError"))
+    look = Region.snapshots
+
+    def slowly(region: Region, filters: Mapping[str, Any]) -> Any:
+        if "volume-id" in filters:
+            runs.ec2.clock.advance(60)
+        return look(region, filters)
+
+    monkeypatch.setattr(Region, "snapshots", slowly)
+
+    assert _statuses(runs.run(seconds=30)) == {Status.UNFINISHED: 1}
+    assert runs.actions()["CreateSnapshot"] == 1
+
+
 def test_an_answer_that_was_no_answer_is_asked_for_again(runs: Runs) -> None:
     add_volumes(runs.ec2, 1)
     runs.ec2.inject(Fault("CreateSnapshot", code="InternalError"))
@@ -490,6 +595,34 @@ def test_two_invocations_of_one_run_at_once_make_one_snapshot_of_each_volume(
 
     assert set(runs.snapshots().values()) == {1}
     assert len(runs.snapshots()) == 152
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_invocations_that_really_run_at_the_same_time_make_one_snapshot_of_each_volume(
+    session: boto3.Session, seed: int
+) -> None:
+    rng, ec2 = random.Random(seed), Simulator()  # noqa: S311 - repeatable on purpose
+    ec2.visible_after_seconds = 0.5
+    add_volumes(ec2, 30)
+    for n in range(4):
+        add_instance(ec2, f"i-{n}", *(f"vol-{n}{letter}" for letter in "abc"), skipped=(f"vol-{n}a",) if n else ())
+    ec2.hooks.append(lambda _: time.sleep(rng.uniform(0.0, 0.02)))
+    for action in ("CreateSnapshot", "CreateSnapshots"):
+        ec2.inject(Fault(action, lost=rng.choice(["error", "reset"])))
+
+    def invoke(delay: float) -> None:
+        time.sleep(delay)
+        by, clock, at = policy(), SystemClock(), ec2.clock.now()
+        region = _region_of(session, ec2, clock)
+        made = plan(observe(region, by, RUN), by, RUN, at)
+        Engine(region, by, RUN, clock, clock.now() + 120).carry_out(made, clock.now())
+
+    with ThreadPoolExecutor(3) as pool:
+        for each in [pool.submit(invoke, delay) for delay in (0, 0.02, 0.3)]:
+            each.result()
+
+    made = Counter(s.volume_id for s in ec2.regions[REGION].snapshots.values() if "ebs-backup:RunId" in s.tags)
+    assert made == Counter(v.id for v in ec2.regions[REGION].volumes.values() if "ebs-backup:Skip" not in v.tags)
 
 
 class Killed(BaseException):
@@ -548,9 +681,13 @@ def _runs_of(session: boto3.Session, estate: Mapping[str, Any]) -> Runs:
     for n, size in enumerate(estate["sets"]):
         volumes = [f"vol-{n}{letter}" for letter in "abcd"[:size]]
         add_instance(ec2, f"i-{n}", *volumes, skipped=tuple(volumes[:1]) if estate["skipped"] else ())
+    return Runs(ec2, _region_of(session, ec2, SimulatedTime(ec2)))
+
+
+def _region_of(session: boto3.Session, ec2: Simulator, clock: BackupClock) -> Region:
     client = session.client("ec2", config=Config(retries={"total_max_attempts": 1}))
     attach(client, ec2)
-    return Runs(ec2, Region(REGION, client, SimulatedTime(ec2)))
+    return Region(REGION, client, clock)
 
 
 def _kill() -> None:

@@ -11,7 +11,8 @@ from ebs_backup.policy import PolicyError
 from ebs_backup.report import RunFailed
 from ebs_backup.request import RequestError
 from ebs_backup.store import StoreError
-from sandbox.ec2 import Fault, Simulator
+from sandbox.ec2 import Ec2Error as Refusal
+from sandbox.ec2 import Fault, Request, Simulator
 from tests.unit.builders import RUN
 from tests.unit.conftest import Connect, SimulatedTime
 from tests.unit.estates import add_instance, add_snapshots, add_volumes
@@ -149,6 +150,36 @@ def test_an_invocation_that_runs_out_of_time_fails_with_what_is_left(function: F
 
     function.context.remaining_millis = 900_000
     assert function.invoke()["status"] == "completed"
+
+
+def test_a_region_that_does_not_answer_costs_no_run_its_report(
+    function: Function, ec2: Simulator, clock: SimulatedTime
+) -> None:
+    add_volumes(ec2, 1)
+    ec2.inject(Fault("DescribeVolumes", "us-east-1", lost="reset", latency=25, times=None))
+    function.context.remaining_millis = 60_000
+    start = clock.now()
+
+    with pytest.raises(RunFailed, match=r"us-east-1: DescribeVolumes: ConnectionClosedError"):
+        function.invoke()
+
+    assert clock.now() - start < 60
+
+
+def test_coverage_that_cannot_be_measured_prevents_no_backup(function: Function, ec2: Simulator) -> None:
+    add_volumes(ec2, 1)
+    ec2.hooks.append(_refuse_to_tell_of_all_snapshots)
+
+    with pytest.raises(RunFailed, match=r"eu-west-1: DescribeSnapshots: UnauthorizedOperation"):
+        function.invoke()
+
+    assert _snapshots(ec2, "eu-west-1") == ["vol-0000"]
+
+
+def _refuse_to_tell_of_all_snapshots(request: Request) -> None:
+    asked = [each["Name"] for each in request.parameters.get("Filters", ())]
+    if request.action == "DescribeSnapshots" and "start-time" in asked:
+        raise Refusal("UnauthorizedOperation", "no")
 
 
 def test_a_dry_run_plans_the_same_and_changes_nothing(function: Function, ec2: Simulator) -> None:

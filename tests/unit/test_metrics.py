@@ -59,7 +59,7 @@ def test_every_value_is_declared_and_there_is_one_document_for_each_set_of_dimen
 
 
 def test_a_run_tells_what_it_found_what_it_did_and_how_it_went() -> None:
-    document, region = metrics(reported(VARIED, EMPTY, UNREAD, BRAKED, uncovered=MISSING))
+    document, region = metrics(reported(VARIED, EMPTY, BRAKED, uncovered=MISSING))
 
     assert document["Policy"] == "nightly"
     assert document["RunId"] == RUN
@@ -79,6 +79,13 @@ def test_a_run_tells_what_it_found_what_it_did_and_how_it_went() -> None:
     }
     assert (region["Policy"], region["Region"]) == ("nightly", "eu-west-1")
     assert _values(region) == dict(zip(BY_REGION, (2, 2, 1), strict=True))
+
+
+def test_nobody_knows_the_share_that_is_covered_while_a_region_could_not_be_read() -> None:
+    values = _values(metrics(reported(ONE, UNREAD))[0])
+
+    assert "CoveragePercent" not in values
+    assert values["RunFailed"] == 1
 
 
 def test_a_run_without_trouble_says_so_in_numbers_so_that_alarms_come_to_rest() -> None:

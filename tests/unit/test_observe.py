@@ -6,12 +6,12 @@ from ebs_backup.observe import observe
 from ebs_backup.retention import Retention
 from sandbox.ec2 import Ec2Error as Refusal
 from sandbox.ec2 import Fault, Request, Simulator
-from tests.unit.builders import AT, RUN, policy
+from tests.unit.builders import RUN, policy
 from tests.unit.estates import add_instance, add_snapshots, add_volumes, detached
 
 
 def test_a_region_without_volumes_takes_three_calls(region: Region) -> None:
-    observe(region, policy(), RUN, AT)
+    observe(region, policy(), RUN)
 
     assert region.calls == {"DescribeSnapshots": 2, "DescribeVolumes": 1}
 
@@ -21,7 +21,7 @@ def test_instances_are_described_only_where_a_set_leaves_a_volume_out(ec2: Simul
     add_instance(ec2, "i-partial", "vol-3", "vol-4", "vol-5", skipped=("vol-5",))
     add_instance(ec2, "i-single", "vol-6", "vol-7", skipped=("vol-7",))
 
-    world = observe(region, policy(), RUN, AT)
+    world = observe(region, policy(), RUN)
 
     assert world.root_devices == {"i-partial": "/dev/xvda"}
 
@@ -29,7 +29,7 @@ def test_instances_are_described_only_where_a_set_leaves_a_volume_out(ec2: Simul
 def test_without_sets_no_instance_is_described(ec2: Simulator, region: Region) -> None:
     add_instance(ec2, "i-partial", "vol-3", "vol-4", "vol-5", skipped=("vol-5",))
 
-    observe(region, policy(multi_volume_snapshots=False), RUN, AT)
+    observe(region, policy(multi_volume_snapshots=False), RUN)
 
     assert "DescribeInstances" not in region.calls
 
@@ -37,8 +37,8 @@ def test_without_sets_no_instance_is_described(ec2: Simulator, region: Region) -
 def test_to_a_retention_every_snapshot_of_the_deployment_matters(ec2: Simulator, region: Region) -> None:
     add_snapshots(ec2, "vol-1", days=5)
 
-    assert observe(region, policy(), RUN, AT).snapshots == ()
-    assert len(observe(region, policy(retention=Retention(daily=1)), RUN, AT).snapshots) == 5
+    assert observe(region, policy(), RUN).snapshots == ()
+    assert len(observe(region, policy(retention=Retention(daily=1)), RUN).snapshots) == 5
 
 
 def test_whether_a_volume_still_exists_is_asked_only_if_it_makes_a_difference(ec2: Simulator, region: Region) -> None:
@@ -47,8 +47,8 @@ def test_whether_a_volume_still_exists_is_asked_only_if_it_makes_a_difference(ec
     ec2.regions["eu-west-1"].add(detached("vol-detached"))
     daily = Retention(daily=1)
 
-    assert observe(region, policy(retention=daily), RUN, AT).other_volume_ids == frozenset()
-    asked = observe(region, policy(retention=daily, orphan_retention_days=30), RUN, AT)
+    assert observe(region, policy(retention=daily), RUN).other_volume_ids == frozenset()
+    asked = observe(region, policy(retention=daily, orphan_retention_days=30), RUN)
     assert asked.other_volume_ids == {"vol-detached"}
 
 
@@ -57,7 +57,7 @@ def test_half_a_world_is_none(ec2: Simulator, region: Region) -> None:
     ec2.hooks.append(_fail_second_page)
 
     with pytest.raises(Ec2Error, match="DescribeVolumes: UnauthorizedOperation"):
-        observe(region, policy(), RUN, AT)
+        observe(region, policy(), RUN)
 
 
 def _fail_second_page(request: Request) -> None:
@@ -69,4 +69,4 @@ def test_reading_survives_throttling(ec2: Simulator, region: Region) -> None:
     add_volumes(ec2, 3)
     ec2.inject(Fault(code="RequestLimitExceeded", times=3))
 
-    assert len(observe(region, policy(), RUN, AT).volumes) == 3
+    assert len(observe(region, policy(), RUN).volumes) == 3

@@ -140,7 +140,7 @@ def test_a_resumed_run_makes_a_set_of_what_is_still_missing() -> None:
 
 
 def test_tags_that_an_interrupted_run_left_out_are_part_of_the_next_plan() -> None:
-    left = snapshot("snap-1", "vol-1", RunId="earlier", VolumeId="pending")
+    left = snapshot("snap-1", "vol-1", RunId="earlier", VolumeId="pending", InstanceId="i-1")
 
     made = plan(world(volume("vol-1", "i-1"), snapshots=(left,)), policy(), RUN)
 
@@ -224,14 +224,10 @@ def test_the_tags_of_what_is_deleted_are_not_completed_first() -> None:
     assert _deleted(made) == ["snap-vol-1-003"]
 
 
-def test_a_delete_names_the_volume_a_copy_was_made_of() -> None:
-    copies = tuple(replace(s, volume_id="vol-ffffffff") for s in _history("vol-1", 3))
+def test_a_copy_within_the_region_is_not_the_deployments_whatever_its_tags_say() -> None:
+    copies = tuple(replace(s, volume_id="vol-ffffffff") for s in _history("vol-1", 9))
 
-    (delete,) = [
-        a for a in plan(world(snapshots=copies), policy(retention=DAILY), RUN).actions if isinstance(a, Delete)
-    ]
-
-    assert delete.volume_id == "vol-1"
+    assert plan(world(snapshots=copies), policy(retention=DAILY), RUN).verdicts == ()
 
 
 def test_the_last_snapshots_of_a_vanished_volume_go_after_the_days_given_and_not_before() -> None:
@@ -276,6 +272,22 @@ def test_a_few_deletions_are_no_catastrophe_whatever_their_share() -> None:
 
     assert (few.brake, len(_deleted(few))) == (None, 20)
     assert more.brake == "would delete 21 of 27 snapshots, more than max_deletions_percent = 50"
+
+
+def test_snapshots_in_error_hold_nothing_and_do_not_pull_the_brake() -> None:
+    broken = tuple(replace(s, state="error") for s in _of_many_volumes(30, 2).snapshots)
+
+    made = plan(world(snapshots=broken), policy(retention=DAILY), RUN)
+
+    assert (made.brake, len(_deleted(made))) == (None, 60)
+
+
+def test_without_sets_nothing_is_tagged_afterwards_for_the_role_could_not() -> None:
+    left = snapshot("snap-1", "vol-1", RunId="earlier", VolumeId="pending")
+
+    made = plan(world(volume("vol-1", "i-1"), snapshots=(left,)), policy(multi_volume_snapshots=False), RUN)
+
+    assert [action.operation for action in made.actions] == ["CreateSnapshot"]
 
 
 def test_the_brake_holds_up_no_backup() -> None:

@@ -81,6 +81,23 @@ def test_completing_works_for_a_volume_that_is_no_longer_in_use() -> None:
     }
 
 
+def test_completing_keeps_what_was_true_at_creation() -> None:
+    made = snapshot("snap-1", "vol-1", VolumeId="pending", InstanceId="i-before")
+
+    completed = completing_tags(policy(snapshot_tags={"CostCenter": "new"}), made, VOLUME)
+
+    assert not {"ebs-backup:InstanceId", "ebs-backup:Device", "CostCenter"} & completed.keys()
+    assert completed["Name"] == "web-1 root vol-1 at 2026-11-23T03:00:00Z"
+
+
+def test_a_variant_of_our_keys_is_not_copied_since_iam_could_not_tell_it_from_ours() -> None:
+    theirs = {"EBS-Backup:Policy": "x", "Ebs-backup:runid": "y", "Team": "web"}
+
+    tags = creation_tags(policy(), Create((volume("vol-1", "i-1", tags=theirs),), ""), REGION, RUN)
+
+    assert theirs.keys() & tags.keys() == {"Team"}
+
+
 def test_ours_win_over_the_users_and_the_users_over_the_volumes() -> None:
     mine = volume("vol-1", "i-1", tags={"Team": "volume", "Name": "n", "ebs-backup:Policy": "theirs"})
 
