@@ -24,7 +24,7 @@ output "role_policy" {
 }
 
 output "policy" {
-  description = "All that a run is told, as JSON text: `python -m ebs_backup plan --policy <(terraform output -raw policy)` shows what one would do."
+  description = "All that a run is told, as JSON text: in a file, `python -m ebs_backup plan --policy FILE` shows what one would do."
   value       = local.policy
 }
 

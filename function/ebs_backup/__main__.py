@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_policy_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--policy", metavar="FILE", help="the policy as JSON: `terraform output -raw policy` prints it")
+    add("--policy", metavar="FILE", help="the policy as JSON: the text of the module's output `policy`")
     add("--name", help="name of the deployment whose snapshots are looked at (default: ebs-backup)")
     add("--tag-prefix", metavar="PREFIX", help="beginning of its tags' keys (default: ebs-backup:)")
     add("--region", action="append", metavar="NAME", help="a region to look at (default: all enabled)")
