@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.ec2 import Attachment, Instance, Volume
-from tests.e2e.conftest import DENIED, HOME, Deployment
+from tests.e2e.conftest import BUCKET, DENIED, HOME, Deployment
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("e2e")]
 
@@ -141,7 +141,6 @@ class Intruder:
         self.ec2.create_tags(Resources=[snapshot_id], Tags=[{"Key": key, "Value": "y"}])
 
 
-BUCKET = "ebs-backup-123456789012"
 DENIAL = "UnauthorizedOperation|AccessDenied"
 OURS = {"Policy": "ebs-backup", "RunId": "r", "Region": "r"}
 Attack = Callable[[Intruder], object]

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.ec2 import Attachment, Instance, Volume
 from sandbox.terraform import Terraform
-from tests.e2e.conftest import DENIED, HOME, ROOT, Deployment
+from tests.e2e.conftest import BUCKET, DENIED, HOME, ROOT, Deployment
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("e2e")]
 
@@ -169,8 +169,8 @@ def test_each_run_leaves_its_report_as_json_and_as_a_page_and_its_metrics_in_the
     assert stored.keys() == {"json", "html"}
     assert ".failed." in stored["json"]  # for its one denied region
     s3 = quickstart.aws.client("s3")
-    page = s3.get_object(Bucket=quickstart.bucket, Key=stored["html"])["Body"].read().decode()
-    report = json.loads(s3.get_object(Bucket=quickstart.bucket, Key=stored["json"])["Body"].read())
+    page = s3.get_object(Bucket=BUCKET, Key=stored["html"])["Body"].read().decode()
+    report = json.loads(s3.get_object(Bucket=BUCKET, Key=stored["json"])["Body"].read())
     assert (report["run_id"], report["regions"][DENIED]["status"]) == (later, "failed")
     assert DENIED in page
     found = quickstart.aws.client("logs").filter_log_events(logGroupName="/aws/lambda/ebs-backup")["events"]
@@ -195,7 +195,7 @@ def test_two_deployments_in_one_account_never_disturb_each_other(quickstart: Dep
     with Terraform(ROOT, quickstart.aws.environment()) as terraform:
         terraform.init()
         settings: dict[str, Any] = {"name": "weekly", "include_tags": {"Content": "data*"}}
-        settings |= {"regions": [HOME, DENIED], "expected_denied_regions": [DENIED]}
+        settings |= {"regions": [HOME, DENIED], "expected_denied_regions": [DENIED], "bucket": BUCKET}
         terraform.apply(**settings)
         weekly = Deployment(quickstart.aws, terraform, name="weekly", outputs=terraform.output())
         before = quickstart.snapshots()
@@ -206,8 +206,9 @@ def test_two_deployments_in_one_account_never_disturb_each_other(quickstart: Dep
         assert {(region, snapshot.tags["Content"]) for region, snapshot in weekly.snapshots(later)} == {(HOME, "data")}
         with pytest.raises(ClientError, match="UnauthorizedOperation"):
             quickstart.aws.client("ec2", "us-east-1", weekly.outputs["role_arn"]).describe_volumes(MaxResults=5)
+        assert len(weekly.reports()) == 2
         assert quickstart.snapshots() == before
         assert not terraform.changes_pending(**settings)
         assert not quickstart.terraform.changes_pending()
-        weekly.destroy(**settings)
+        terraform.destroy(**settings)
     assert quickstart.tick(later).delivered

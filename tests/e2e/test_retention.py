@@ -12,11 +12,16 @@ import pytest
 from sandbox import Sandbox
 from sandbox.ec2 import Snapshot
 from sandbox.terraform import Terraform
-from tests.e2e.conftest import HOME, ROOT, Deployment
+from tests.e2e.conftest import BUCKET, HOME, ROOT, Deployment
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("e2e")]
 
-SETTINGS: dict[str, Any] = {"name": "keeper", "regions": [HOME], "retention": {"daily": 7, "monthly": 3}}
+SETTINGS: dict[str, Any] = {
+    "name": "keeper",
+    "regions": [HOME],
+    "retention": {"daily": 7, "monthly": 3},
+    "bucket": BUCKET,
+}
 LOOSE = {"max_deletions_percent": 100, "max_deletions_per_run": 5000}
 VOLUME = "vol-0c691dc383ded586f"
 YEAR, MONTH = range(1, 366, 4), range(40, 70, 2)
@@ -29,7 +34,7 @@ def _taken(at: datetime, policy: str | None, volume_id: str = VOLUME) -> Snapsho
 
 
 @pytest.fixture(scope="module")
-def keeper(aws: Sandbox) -> Iterator[Deployment]:
+def keeper(aws: Sandbox, quickstart: Deployment) -> Iterator[Deployment]:  # noqa: ARG001 - its bucket
     """A deployment with a retention, and a history: a year of its own, and some of another deployment's and others'."""
     region, now = aws.ec2.regions[HOME], aws.ec2.clock.now()
     for policy, days in {"keeper": YEAR, "another": MONTH, None: MONTH}.items():
@@ -38,9 +43,8 @@ def keeper(aws: Sandbox) -> Iterator[Deployment]:
     with Terraform(ROOT, aws.environment()) as terraform:
         terraform.init()
         terraform.apply(**SETTINGS)
-        deployment = Deployment(aws, terraform, name="keeper", outputs=terraform.output())
-        yield deployment
-        deployment.destroy(**SETTINGS)
+        yield Deployment(aws, terraform, name="keeper", outputs=terraform.output())
+        terraform.destroy(**SETTINGS)
 
 
 def _snapshots(deployment: Deployment, policy: str | None, volume_id: str = VOLUME) -> dict[str, datetime]:
@@ -123,10 +127,12 @@ def test_the_grants_to_delete_are_needed_too(keeper: Deployment, later: str) -> 
 
 def test_even_a_function_altered_to_delete_foreign_snapshots_cannot(keeper: Deployment, later: str) -> None:
     package = keeper.terraform.directory / "function" / "ebs_backup"
+    ours = "if marks <= s.tags.items() and s.tags.get(key) in (s.volume_id, PENDING)"
+    shared = "if accounts := self._region.shared_with(delete.snapshot_id):"
     for file, honest, altered in (
         ("observe.py", "return region.snapshots(owned)", "return region.snapshots({})"),
-        ("plan.py", "if marks <= snapshot.tags.items()", "if True"),
-        ("engine.py", "elif accounts := self._region.shared_with(action.snapshot_id):", "elif accounts := ():"),
+        ("plan.py", ours, "if True"),
+        ("engine.py", shared, "if accounts := ():"),
     ):
         source = (package / file).read_text()
         assert honest in source
