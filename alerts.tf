@@ -65,8 +65,8 @@ locals {
       dimensions  = { QueueName = aws_sqs_queue.failed_runs.name }
       if_missing  = "notBreaching" # an empty queue has no metric for long
       description = <<-EOT
-        A run of ${var.name} failed, its two retries included: some volumes may lack their new snapshot.
-        Read first what is missing and why, in responsePayload.errorMessage of: ${local.receive} ${aws_sqs_queue.failed_runs.url}
+        In ALARM: a run of ${var.name} failed for good or never began, so that some volumes may lack their new snapshot.
+        Read first why, in responsePayload.errorMessage or, without one, in requestContext.condition of: ${local.receive} ${aws_sqs_queue.failed_runs.url}
         Then remove the cause, repeat the run and delete the message: ${local.manual}, "A run failed". The alarm ends with the last message; until then it tells of no further one.
       EOT
     }
@@ -76,7 +76,7 @@ locals {
       dimensions  = { QueueName = aws_sqs_queue.undelivered.name }
       if_missing  = "notBreaching"
       description = <<-EOT
-        A scheduled event could not be delivered to ${var.name} for six hours: that run did not take place.
+        In ALARM: a scheduled event could not be delivered to ${var.name}, at all or within six hours: that run did not take place.
         Read first why, in the attributes ERROR_CODE and ERROR_MESSAGE of: ${local.receive} ${aws_sqs_queue.undelivered.url} --message-attribute-names All
         Then remove the cause, make the run up and delete the message: ${local.manual}, "An event was not delivered". The alarm ends with the last message; until then it tells of no further one.
       EOT
@@ -87,8 +87,8 @@ locals {
       dimensions  = { Policy = var.name }
       if_missing  = "ignore" # what a run found stays true until the next one looks again
       description = <<-EOT
-        At the last run of ${var.name}, volumes had no completed snapshot, by anyone, of the last ${var.recovery_point_objective_hours} hours.
-        Read first which ones and why, in the newest report: ${local.reports_url}
+        In ALARM: at the last run of ${var.name}, volumes had no completed snapshot, by anyone, of the last ${var.recovery_point_objective_hours} hours.
+        Read first which ones and why, in the newest report (after a dry run, which leaves none, in the log): ${local.reports_url}
         Then remove the cause and run again: ${local.manual}, "Volumes are not covered". The alarm ends with the first run that finds every volume covered.
       EOT
     }
@@ -98,7 +98,7 @@ locals {
       dimensions  = { Policy = var.name }
       if_missing  = "ignore"
       description = <<-EOT
-        A run of ${var.name} was to delete more snapshots in a region than max_deletions_per_run or max_deletions_percent allows, so it deleted none there. Backups were made all the same.
+        In ALARM: a run of ${var.name} was to delete more snapshots in a region than max_deletions_per_run or max_deletions_percent allows, so it deleted none there. Backups were made all the same.
         Read first what it would delete and why: aws lambda invoke --region ${local.region} --function-name ${var.name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload '{"dry_run": true}' /dev/stdout
         Then correct retention, or raise the limit if all of it may go: ${local.manual}, "The deletion brake holds".
       EOT
@@ -127,6 +127,9 @@ resource "aws_cloudwatch_metric_alarm" "fault" {
   tags                = var.tags
 }
 
+# A run counts by what it tells at its end: not by a mere invocation, which may have been of one region, a dry run, or
+# the attempt of a function that cannot even start. Only where every run is a dry one do dry runs count.
+#
 # Of hours, not of one long period: CloudWatch looks a few periods further back than it is told to, and takes what it
 # finds there for a sign of life. It looks back 7 days at most.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
@@ -134,10 +137,10 @@ resource "aws_cloudwatch_metric_alarm" "no_run" {
   count = var.schedule_enabled && var.recovery_point_objective_hours <= 168 ? 1 : 0
 
   alarm_name          = "${var.name}-no-run"
-  namespace           = "AWS/Lambda"
-  metric_name         = "Invocations"
-  dimensions          = { FunctionName = aws_lambda_function.backup.function_name }
-  statistic           = "Sum"
+  namespace           = "EBSBackup"
+  metric_name         = var.dry_run ? "ResourcesTargeted" : "RunDuration"
+  dimensions          = { Policy = var.name }
+  statistic           = "SampleCount"
   period              = 3600
   evaluation_periods  = ceil(var.recovery_point_objective_hours)
   comparison_operator = "LessThanThreshold"
@@ -148,7 +151,7 @@ resource "aws_cloudwatch_metric_alarm" "no_run" {
   tags                = var.tags
 
   alarm_description = trimspace(<<-EOT
-    ${var.name} has not run for ${ceil(var.recovery_point_objective_hours)} hours: no volume has a new snapshot. Right after the first apply this only means that the first run is still to come.
+    In ALARM: ${var.name} has made no run for ${ceil(var.recovery_point_objective_hours)} hours: no volume has a new snapshot. Right after the first apply this only means that the first run is still to come.
     Look first whether the schedule is there and ENABLED: aws events describe-rule --region ${local.region} --name ${aws_cloudwatch_event_rule.schedule.name}
     Then remove the cause and run by hand: ${local.manual}, "No run took place". The alarm ends with the next run, whatever starts it.
   EOT

@@ -162,7 +162,7 @@ variable "dry_run" {
 # When
 
 variable "schedule_expression" {
-  description = "When to run, in UTC, as EventBridge's `cron(minutes hours day-of-month month day-of-week year)` or `rate(value unit)`; a rate runs for the first time right after apply."
+  description = "When to run, in UTC, as EventBridge's `cron(minutes hours day-of-month month day-of-week year)` or `rate(value unit)`; a rate counts from when the rule is made."
   type        = string
   default     = "cron(0 3 * * ? *)"
   nullable    = false
@@ -252,7 +252,7 @@ variable "timeout" {
 }
 
 variable "architecture" {
-  description = "Instruction set of the function, `arm64` or `x86_64`; the first is the cheaper one."
+  description = "Instruction set of the function, `arm64` or `x86_64`; the first is the cheaper one, the second is there in every region."
   type        = string
   default     = "arm64"
   nullable    = false

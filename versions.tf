@@ -4,8 +4,9 @@ terraform {
 
   required_providers {
     aws = {
+      # 5.76 is the first to know python3.13; 5.86.0 cannot apply a lifecycle rule for all of a bucket.
       source  = "hashicorp/aws"
-      version = ">= 5.76, < 7.0"
+      version = ">= 5.76, != 5.86.0, < 7.0"
     }
   }
 }

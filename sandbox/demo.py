@@ -21,13 +21,13 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / ".cache" / "demo" / "report.html"
 PREFIX: Final = "ebs-backup:"
 FIRST, SECOND, THIRD = (f"2026-11-{day}T03:00:00Z" for day in (23, 24, 25))
-HISTORY_DAYS: Final = 24
+HISTORY_DAYS: Final = 16
 
 RETENTION: Final = """
   expected_denied_regions = ["ap-northeast-3"]
 
   retention = {
-    daily  = 7
+    daily  = 3
     weekly = 4
   }
 """
@@ -48,6 +48,8 @@ class Demo:
     def run(self) -> None:
         """Show it all, from an empty account to one in which only the backups are left."""
         self._say_what_there_is()
+        with self._step("terraform init"):
+            self._terraform.init()
         self._apply("terraform apply: examples/quickstart")
         self._tick("The schedule ticks", FIRST)
         self._show_snapshots()
@@ -62,7 +64,7 @@ class Demo:
             self._empty_bucket()
             self._terraform.destroy()
         left = sum(len(_of_the_account(region)) for region in self._aws.ec2.regions.values())
-        self._console.print(f"\nThe machine is gone, and the {left} snapshots are still there, as backups should be.")
+        self._console.print(f"\nThe machine is gone. Its {left} snapshots are still there, as backups should be.")
         self._console.print(f"The report of the last run, as a page: [bold]{PAGE.relative_to(ROOT)}[/]")
 
     # --- the main job ---
@@ -72,13 +74,12 @@ class Demo:
         used = sum(volume.state == "in-use" for volume in volumes)
         held = sum(bool(region.volumes) for region in self._aws.ec2.regions.values())
         self._console.print(
-            f"A local AWS: {used} volumes in use and {len(volumes) - used} detached, in {held} of the "
-            f"{len(_enabled(self._aws))} enabled regions, one of which the organization denies.\n"
+            f"A local AWS with {used} volumes in use and {len(volumes) - used} detached, in {held} of "
+            f"{len(_enabled(self._aws))} enabled regions;\nthe organization denies one region.\n"
         )
 
     def _apply(self, what: str) -> None:
         with self._step(what) as note:
-            self._terraform.init()
             self._terraform.apply(on_line=lambda line: note(line) if "complete after" in line else None)
             self._outputs = self._terraform.output()
 
@@ -95,9 +96,7 @@ class Demo:
 
     def _show_snapshots(self) -> None:
         time.sleep(self._aws.ec2.pending_seconds)  # until the snapshots are completed
-        table = Table(
-            "Region", "Instance", "Device", "Size", "Snapshot", "State", box=box.SIMPLE_HEAD, title="Backed up"
-        )
+        table = _table("Backed up", "Region", "Instance", "Device", "GiB", "Snapshot", "State")
         table.columns[3].justify = "right"
         for region in _enabled(self._aws):
             for row in [_row(region, snapshot) for snapshot in self._list_snapshots(region)]:
@@ -128,7 +127,7 @@ class Demo:
                 if why := _why_not(volume):
                     table.add_row(region.name, volume.id, why)
         self._console.print(table)
-        self._console.print("The denied region fails the run, which says so in the queue of failed runs:")
+        self._console.print("\nThe denied region fails the run, which says so in the queue of failed runs:")
         self._say_failure()
 
     def _say_failure(self) -> None:
@@ -150,7 +149,7 @@ class Demo:
         self._apply("terraform apply")
         self._say_failures_before()
         self._tick("The schedule ticks", SECOND)
-        self._console.print("So many deletions at once may be a mistake: the brake holds, and the run says so:")
+        self._console.print("\nThat may be a mistake. The brake holds, and the run says so:")
         self._say_failure()
         self._add_to_the_block(LOOSER)
         self._apply("terraform apply")
@@ -175,7 +174,7 @@ class Demo:
         volume_id = verdicts[0]["volume_id"]
         table = _table(f"What is left of {volume_id}", "Taken", "Kept as")
         for verdict in verdicts:
-            if verdict["volume_id"] == volume_id:
+            if verdict["volume_id"] == volume_id and verdict["keep"]:
                 table.add_row(verdict["started_at"][:16].replace("T", " "), ", ".join(verdict["reasons"]))
         self._console.print()
         self._console.print(table)
@@ -256,7 +255,7 @@ def _row(region: Region, snapshot: Any) -> tuple[str, ...]:
         region.name,
         instance.tags.get("Name", instance.id),
         tags[f"{PREFIX}Device"],
-        f"{snapshot['VolumeSize']} GiB",
+        str(snapshot["VolumeSize"]),
         snapshot["SnapshotId"],
         snapshot["State"],
     )

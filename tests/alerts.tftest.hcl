@@ -150,17 +150,30 @@ run "a_run_that_did_not_take_place_is_missed_after_as_long_as_the_objective" {
       of_an_hour   = aws_cloudwatch_metric_alarm.no_run[0].period
       hours_missed = aws_cloudwatch_metric_alarm.no_run[0].evaluation_periods
       } == {
-      namespace    = "AWS/Lambda"
-      metric       = "Invocations"
-      dimensions   = tomap({ FunctionName = "ebs-backup" })
-      statistic    = "Sum"
+      namespace    = "EBSBackup"
+      metric       = "RunDuration"
+      dimensions   = tomap({ Policy = "ebs-backup" })
+      statistic    = "SampleCount"
       operator     = "LessThanThreshold"
       threshold    = 1
       missing      = "breaching"
       of_an_hour   = 3600
       hours_missed = 26
     }
-    error_message = "26 hours without an invocation are an alarm, whether CloudWatch has data of them or not."
+    error_message = "26 hours without a run are an alarm, whether CloudWatch has data of them or not."
+  }
+}
+
+run "where_every_run_is_a_dry_one_dry_runs_count" {
+  command = plan
+
+  variables {
+    dry_run = true
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.no_run[0].metric_name == "ResourcesTargeted"
+    error_message = "A dry run tells what it measured, and not how long it took."
   }
 }
 

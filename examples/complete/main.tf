@@ -6,7 +6,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.76, < 7.0"
+      version = ">= 5.76, != 5.86.0, < 7.0"
     }
   }
 }

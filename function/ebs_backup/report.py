@@ -153,7 +153,11 @@ def _region(result: RegionResult, listed: int) -> dict[str, Any]:
     skipped = [skip.reason for skip in plan.skipped] + _reasons(result, Status.SKIPPED)
     problems = _problems(result)
     return {
+        # First what one asks of a region: CloudWatch Logs Insights finds no more than 200 fields of a log event.
         "status": result.status,
+        "duration_seconds": round(result.duration_seconds, 3),
+        "api_calls": dict(result.api_calls),
+        "throttled_calls": dict(result.throttled_calls),
         "selected": plan.selected,
         "created": by_status[Status.CREATED],
         "already_there": len(plan.already_there) + by_status[Status.ALREADY_THERE],
@@ -172,9 +176,6 @@ def _region(result: RegionResult, listed: int) -> dict[str, Any]:
         **_coverage(result.covers),
         "problems": problems[:MAX_LISTED],
         "problems_not_listed": len(problems[MAX_LISTED:]),
-        "duration_seconds": round(result.duration_seconds, 3),
-        "api_calls": dict(result.api_calls),
-        "throttled_calls": dict(result.throttled_calls),
         **(_planned(plan, listed) if result.dry_run else {}),
     }
 
