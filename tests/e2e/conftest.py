@@ -82,14 +82,14 @@ def _keys(aws: Sandbox) -> list[str]:
     return [found["Key"] for found in answer.get("Contents", ())]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def aws() -> Iterator[Sandbox]:
     with Sandbox(estate=ROOT / "sandbox" / "estates" / "demo.json") as sandbox:
         sandbox.ec2.pending_seconds = 0.0
         yield sandbox
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def quickstart(aws: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Plan on one runner, which is gone before another one, at another place and with another umask, applies."""
     plan = tmp_path_factory.mktemp("artifact") / "saved.tfplan"

@@ -1,0 +1,1 @@
+"""End to end: the module applied by Terraform to the local AWS, which is closed when these tests are through."""
