@@ -21,7 +21,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / ".cache" / "demo" / "report.html"
 PREFIX: Final = "ebs-backup:"
 FIRST, SECOND, THIRD = (f"2026-11-{day}T03:00:00Z" for day in (23, 24, 25))
-HISTORY_DAYS: Final = 16
+HISTORY_DAYS: Final = 12
 
 RETENTION: Final = """
   expected_denied_regions = ["ap-northeast-3"]
