@@ -61,7 +61,7 @@ def _to_be_kept(snapshots: Mapping[str, datetime]) -> set[str]:
     return {*list(last_of_day.values())[-7:], *list(last_of_month.values())[-3:]}
 
 
-def test_lowering_retention_by_mistake_does_not_empty_an_account_in_one_night(keeper: Deployment, later: str) -> None:
+def lowering_retention_by_mistake_does_not_empty_an_account_in_one_night(keeper: Deployment, later: str) -> None:
     delivery = keeper.tick(later)
 
     assert [attempt.function_error for attempt in delivery.attempts] == ["Unhandled"] * 3
@@ -73,7 +73,7 @@ def test_lowering_retention_by_mistake_does_not_empty_an_account_in_one_night(ke
     assert len(_snapshots(keeper, "keeper")) == len(YEAR) + 1
 
 
-def test_a_dry_run_shows_what_would_go_and_changes_nothing(keeper: Deployment) -> None:
+def a_dry_run_shows_what_would_go_and_changes_nothing(keeper: Deployment) -> None:
     error, report = keeper.invoke(dry_run=True)
 
     verdicts = report["regions"][HOME]["verdicts"]
@@ -86,7 +86,7 @@ def test_a_dry_run_shows_what_would_go_and_changes_nothing(keeper: Deployment) -
     assert len(_snapshots(keeper, "keeper")) == len(YEAR) + 1
 
 
-def test_once_it_may_a_run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper: Deployment, later: str) -> None:
+def once_it_may_a_run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper: Deployment, later: str) -> None:
     keeper.terraform.apply(**SETTINGS | LOOSE)
     before, orphans = _snapshots(keeper, "keeper"), _snapshots(keeper, "keeper", "vol-gone")
 
@@ -101,7 +101,7 @@ def test_once_it_may_a_run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper
     assert not keeper.terraform.changes_pending(**SETTINGS | LOOSE)
 
 
-def test_planning_again_finds_only_what_the_new_snapshot_pushes_out(keeper: Deployment) -> None:
+def planning_again_finds_only_what_the_new_snapshot_pushes_out(keeper: Deployment) -> None:
     _, report = keeper.invoke(dry_run=True)
 
     verdicts = report["regions"][HOME]["verdicts"]
@@ -110,7 +110,7 @@ def test_planning_again_finds_only_what_the_new_snapshot_pushes_out(keeper: Depl
     assert len(going) <= 2
 
 
-def test_the_grants_to_delete_are_needed_too(keeper: Deployment, later: str) -> None:
+def the_grants_to_delete_are_needed_too(keeper: Deployment, later: str) -> None:
     policy = keeper.policy()
     sids = [statement["Sid"] for statement in policy["Statement"]]
     assert {"InspectOwnedSnapshots", "ExpireOwnedSnapshots"} <= set(sids)
@@ -125,7 +125,7 @@ def test_the_grants_to_delete_are_needed_too(keeper: Deployment, later: str) -> 
     keeper.put_policy(policy)
 
 
-def test_even_a_function_altered_to_delete_foreign_snapshots_cannot(keeper: Deployment, later: str) -> None:
+def even_a_function_altered_to_delete_foreign_snapshots_cannot(keeper: Deployment, later: str) -> None:
     package = keeper.terraform.directory / "function" / "ebs_backup"
     ours = "if marks <= s.tags.items() and s.tags.get(key) in (s.volume_id, PENDING)"
     shared = "if accounts := self._region.shared_with(delete.snapshot_id):"
@@ -148,3 +148,21 @@ def test_even_a_function_altered_to_delete_foreign_snapshots_cannot(keeper: Depl
     assert len(_snapshots(keeper, "another")) == len(_snapshots(keeper, None)) == len(MONTH)
     assert "UnauthorizedOperation" in record["responsePayload"]["errorMessage"]
     assert tried.count("UnauthorizedOperation") >= len(MONTH)
+
+
+def test_retention_from_its_first_night_to_an_altered_function(keeper: Deployment, aws: Sandbox, later: str) -> None:
+    """One step builds on the other, so that they are one test."""
+    times = _hours(aws, later)
+    lowering_retention_by_mistake_does_not_empty_an_account_in_one_night(keeper, next(times))
+    a_dry_run_shows_what_would_go_and_changes_nothing(keeper)
+    once_it_may_a_run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper, next(times))
+    planning_again_finds_only_what_the_new_snapshot_pushes_out(keeper)
+    the_grants_to_delete_are_needed_too(keeper, next(times))
+    even_a_function_altered_to_delete_foreign_snapshots_cannot(keeper, next(times))
+
+
+def _hours(aws: Sandbox, first: str) -> Iterator[str]:
+    """Yield times for runs, each an hour after the one before."""
+    for hour in range(3, 24):
+        yield first.replace("T03:", f"T{hour:02}:")
+        aws.ec2.clock.advance(3600)

@@ -182,7 +182,7 @@ def flat(directory: Directory, above: str = "") -> dict[str, str]:
 
 
 # A run of Terraform costs the same for one tree as for many, so that each example is many.
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(directories.map(flat), min_size=25, max_size=25))
 def test_any_tree_of_text_comes_back(
     pack: Pack, tmp_path_factory: pytest.TempPathFactory, trees: list[dict[str, str]]
