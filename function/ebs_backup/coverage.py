@@ -43,13 +43,13 @@ class VolumeCoverage:
     remedy: str
 
 
-def newest(snapshots: Iterable[Snapshot], state: str) -> dict[str, Snapshot]:
-    """Return volume id -> its newest snapshot in that state."""
-    found: dict[str, Snapshot] = {}
+def newest(snapshots: Iterable[Snapshot]) -> dict[tuple[str, str], Snapshot]:
+    """Return (volume id, state) -> the newest such snapshot: all that coverage needs to know of a history."""
+    found: dict[tuple[str, str], Snapshot] = {}
     for snapshot in snapshots:
-        best = found.get(snapshot.volume_id)
-        if snapshot.state == state and (best is None or best.started_at < snapshot.started_at):
-            found[snapshot.volume_id] = snapshot
+        key = (snapshot.volume_id, snapshot.state)
+        if key not in found or found[key].started_at < snapshot.started_at:
+            found[key] = snapshot
     return found
 
 
@@ -61,11 +61,17 @@ def cover(
     at: datetime,
 ) -> tuple[VolumeCoverage, ...]:
     """Measure each volume at the time the run began: the snapshots it started are not completed yet."""
-    known = tuple(snapshots)
-    completed, pending = newest(known, "completed"), newest(known, "pending")
+    known = newest(snapshots)
     came_of = _last_by_volume(outcomes)
     return tuple(
-        _cover(policy, v, at, completed=completed.get(v.id), pending=pending.get(v.id), outcome=came_of.get(v.id))
+        _cover(
+            policy,
+            v,
+            at,
+            completed=known.get((v.id, "completed")),
+            pending=known.get((v.id, "pending")),
+            outcome=came_of.get(v.id),
+        )
         for v in volumes
     )
 

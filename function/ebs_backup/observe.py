@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from .coverage import newest
 from .ec2 import MAX_FILTER_VALUES, Region, chunks
 from .model import Snapshot, Volume, World
 from .plan import instance_sets
@@ -35,22 +36,12 @@ def recovery_points(region: Region, policy: Policy, volumes: Iterable[Volume], a
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html
     """
     ids = [volume.id for volume in volumes]
-    reach = min(math.ceil(policy.recovery_point_objective_hours / 24) + 1, MAX_FILTER_VALUES)
+    reach = min(math.ceil(policy.recovery_point_objective_hours / 24) + 1, MAX_FILTER_VALUES - 1)  # and tomorrow
     days = [f"{at - timedelta(days=day):%Y-%m-%dT}*" for day in range(-1, reach)]
-    recent = _newest_of(region.each_snapshot({**_STATES, "start-time": days})) if ids else {}
+    recent = newest(region.each_snapshot({**_STATES, "start-time": days})) if ids else {}
     without = [volume_id for volume_id in ids if (volume_id, "completed") not in recent]
     older = (s for some in chunks(without) for s in region.each_snapshot({**_STATES, "volume-id": some}))
-    return tuple({**recent, **_newest_of(older)}.values())
-
-
-def _newest_of(snapshots: Iterable[Snapshot]) -> dict[tuple[str, str], Snapshot]:
-    """Keep of each volume's snapshots the newest in each state, so that memory does not grow with the history."""
-    found: dict[tuple[str, str], Snapshot] = {}
-    for snapshot in snapshots:
-        key = (snapshot.volume_id, snapshot.state)
-        if key not in found or found[key].started_at < snapshot.started_at:
-            found[key] = snapshot
-    return found
+    return tuple({**recent, **newest(older)}.values())
 
 
 def _snapshots(region: Region, policy: Policy, run_id: str) -> tuple[Snapshot, ...]:

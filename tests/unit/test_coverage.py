@@ -140,6 +140,6 @@ def test_the_newest_is_the_newest_whatever_the_order(history: list[tuple[int, st
     snapshots = [_taken(hours, state, f"snap-{n}") for n, (hours, state) in enumerate(history)]
     completed = [s.started_at for s in snapshots if s.state == "completed"]
 
-    found = newest(snapshots, "completed").get("vol-1")
+    found = newest(snapshots).get(("vol-1", "completed"))
 
     assert (found.started_at if found else None) == max(completed, default=None)
