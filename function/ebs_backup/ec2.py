@@ -25,7 +25,8 @@ from .pacing import Clock
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
-CONNECTIONS_PER_REGION = 4
+# The most connections to one region.
+MAX_CONNECTIONS = 8
 # The longest that a call may stay without an answer, in seconds: connecting, then reading.
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20
 CALL_TIMEOUT = CONNECT_TIMEOUT + READ_TIMEOUT
@@ -92,14 +93,14 @@ class Region:
                 found.update(volume["VolumeId"] for volume in page["Volumes"])
         return frozenset(found)
 
-    def create(self, create: Create, tags: Mapping[str, str], description: str) -> tuple[Snapshot, ...]:
-        """Start the snapshots of a create: one, or a crash-consistent set of which EC2 makes all or none."""
+    def create(self, create: Create, operation: str, tags: Mapping[str, str], description: str) -> tuple[Snapshot, ...]:
+        """Start the snapshots of a create, by one of its operations: EC2 makes all of a set's, or none."""
         common = {
             # Of some descriptions EC2 takes ASCII only; the Name tag has the same words as they are.
             "Description": description.encode("ascii", "replace").decode(),
             "TagSpecifications": [{"ResourceType": "snapshot", "Tags": _tag_list(tags)}],
         }
-        if create.instance_id is None:
+        if operation == "CreateSnapshot":
             return (_snapshot(self._call("create_snapshot", VolumeId=create.volumes[0].id, **common)),)
         instance: dict[str, Any] = {
             "InstanceId": create.instance_id,
@@ -173,7 +174,7 @@ def _client(region: str) -> "EC2Client":
         retries={"mode": "standard", "total_max_attempts": 1},
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
-        max_pool_connections=CONNECTIONS_PER_REGION,
+        max_pool_connections=MAX_CONNECTIONS,
     )
     return _session().client("ec2", region_name=region, config=config)
 

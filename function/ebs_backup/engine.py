@@ -11,17 +11,20 @@ behind in its answers and what a request may take to arrive; a request that take
 """
 
 import logging
+import math
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from .ec2 import CONNECTIONS_PER_REGION, MAX_FILTER_VALUES, Region
+from .ec2 import MAX_CONNECTIONS, MAX_FILTER_VALUES, Region
 from .errors import WAITS, Ec2Error, Kind
+from .limits import limits
 from .model import Action, Create, Delete, Outcome, Plan, Problem, Snapshot, Status, Tag, Volume
 from .pacing import Clock
 from .plan import completion, one_by_one, snapshots_of_run
 from .policy import Policy
-from .tags import creation_tags, label, policy_tag, run_tag
-from .workqueue import BUCKETS, Task, WorkQueue
+from .tags import creation_tags, label, policy_tag, run_tag, tag_key
+from .workqueue import Task, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +32,8 @@ CREATING = ("CreateSnapshots", "CreateSnapshot")
 
 # Seconds; EC2's 15 less what describe calls, which are eventually consistent, may lag behind.
 LOOK_AGE = 10.0
-# How many creating calls one look covers: what a bucket gives out while the look is fresh.
-LOOK_AHEAD = 50
+# How many requests a connection is opened for: opening one costs as much as several requests.
+REQUESTS_PER_CONNECTION = 8
 # Seconds from a lost answer until a look that shows no snapshot proves that there is none, and between such looks.
 SETTLED = 15.0
 FIRST_LOOK = 1.0
@@ -61,14 +64,19 @@ class Engine:
         self._run_id = run_id
         self._clock = clock
         self._deadline = deadline
-        self._queue = WorkQueue(clock, deadline)
+        self._limits = limits(policy.request_bursts, policy.request_rates)
+        self._queue = WorkQueue(clock, deadline, self._limits)
         self._outcomes: list[Outcome] = []
         self._volumes: dict[str, Volume] = {}
         self._looked_at: dict[str, float] = {}
         self._found: dict[str, str] = {}
 
-    def carry_out(self, plan: Plan, observed_at: float, workers: int = CONNECTIONS_PER_REGION) -> tuple[Outcome, ...]:
-        """Do all of a plan that time allows and return what came of it; a failed action is an outcome, no exception."""
+    def carry_out(self, plan: Plan, observed_at: float, workers: int = MAX_CONNECTIONS) -> tuple[Outcome, ...]:
+        """Do all of a plan that time allows and return what came of it; a failed action is an outcome, no exception.
+
+        By so many workers at most: what EC2 gives out a second needs no more, as long as it answers within a third of
+        a second.
+        """
         creates = [action for action in plan.actions if isinstance(action, Create)]
         self._volumes = {volume.id: volume for create in creates for volume in create.volumes}
         self._looked_at = dict.fromkeys(self._volumes, observed_at)
@@ -78,11 +86,15 @@ class Engine:
         return tuple(self._outcomes)
 
     def _do(self, actions: Sequence[Action], workers: int) -> None:
+        if not actions:
+            return
         self._queue.put(actions)
-        with ThreadPoolExecutor(workers, thread_name_prefix=self._region.name) as pool:
-            for worker in [pool.submit(self._work) for _ in range(workers if actions else 0)]:
+        requests = sum(1 + (len(a.volumes) if isinstance(a, Create) and a.is_set else 0) for a in actions)
+        count = min(workers, math.ceil(requests / REQUESTS_PER_CONNECTION))
+        with ThreadPoolExecutor(count, thread_name_prefix=self._region.name) as pool:
+            for worker in [pool.submit(self._work) for _ in range(count)]:
                 worker.result()
-        for task in self._queue.drain(*BUCKETS):
+        for task in self._queue.drain(*self._limits):
             self._finish(task.action, Status.UNFINISHED, "out of time", task.problem)
 
     def _without_those_of_failed_backups(self, deletes: Sequence[Delete]) -> list[Delete]:
@@ -102,7 +114,7 @@ class Engine:
                 self._recover(task, error)
             except Exception as error:
                 log.exception("action_failed_unexpectedly")
-                problem = Problem(task.action.operation, type(error).__name__, str(error))
+                problem = Problem(task.operation, type(error).__name__, str(error))
                 self._finish(task.action, Status.FAILED, problem=problem)
             finally:
                 self._queue.done()
@@ -131,11 +143,11 @@ class Engine:
 
     def _attempt_create(self, task: Task, create: Create) -> None:
         """Create what is still missing, unless it may yet turn up or time has run out over looking."""
-        missing = self._without_snapshot(create)
+        missing = self._without_snapshot(task, create)
         now = self._clock.now()
         unsettled = task.lost_at is not None and now < task.lost_at + SETTLED
         if len(missing) < len(create.volumes):
-            self._queue.accepted(create.operation, token_spent=False)
+            self._queue.accepted(task.operation, token_spent=False)
             there = [volume for volume in create.volumes if volume not in missing]
             self._record(*(Outcome(Status.ALREADY_THERE, v.id, create.operation, self._found[v.id]) for v in there))
             apart = one_by_one(missing, "one by one: another run had begun with the set")
@@ -144,35 +156,42 @@ class Engine:
             self._queue.again(task, LOOK_AGAIN, token_spent=False)
             self._forget(create)
         elif task.attempt > MAX_ATTEMPTS and task.problem:
-            self._queue.accepted(create.operation, token_spent=False)
+            self._queue.accepted(task.operation, token_spent=False)
             self._let_go(task, task.problem)
         else:
-            self._create(create)
+            self._create(task, create)
 
-    def _create(self, create: Create) -> None:
+    def _create(self, task: Task, create: Create) -> None:
         tags = creation_tags(self._policy, create, self._region.name, self._run_id)
-        snapshots = self._region.create(create, tags, label(create, self._run_id))
-        self._queue.accepted(create.operation)
+        snapshots = self._region.create(create, task.operation, tags, label(create, self._run_id))
+        self._queue.accepted(task.operation)
         why = create.reason if create.apart else ""
-        self._record(*(Outcome(Status.CREATED, s.volume_id, create.operation, s.id, why) for s in snapshots))
-        if create.instance_id is not None:
-            self._complete_set(create, snapshots, tags)
+        self._record(*(Outcome(Status.CREATED, s.volume_id, task.operation, s.id, why) for s in snapshots))
+        self._complete(create, snapshots, tags)
 
-    def _complete_set(self, create: Create, snapshots: Collection[Snapshot], tags: dict[str, str]) -> None:
-        """Queue the tags of a set's snapshots, and whatever volume has left the instance since it was planned."""
+    def _complete(self, create: Create, snapshots: Collection[Snapshot], tags: dict[str, str]) -> None:
+        """Queue the tags that snapshots lack, and whatever volume has left the instance since it was planned.
+
+        EC2 snapshots all volumes of an instance but those excluded, also one that was attached since.
+        """
         made = {snapshot.volume_id for snapshot in snapshots}
         for s in snapshots:
-            known = Snapshot(s.id, s.volume_id, s.started_at, s.state, s.size_gib, tags)
-            self._queue.put([completion(self._policy, known, self._volumes.get(s.volume_id))])
+            if tags[tag_key(self._policy, "VolumeId")] != s.volume_id:
+                known = Snapshot(s.id, s.volume_id, s.started_at, s.state, s.size_gib, tags)
+                self._queue.put([completion(self._policy, known, self._volumes.get(s.volume_id))])
         left = [volume for volume in create.volumes if volume.id not in made]
         self._queue.put(one_by_one(left, f"one by one: no longer attached to {create.instance_id}"))
 
     # --- looking before creating ---
 
-    def _without_snapshot(self, create: Create) -> list[Volume]:
-        """Return the volumes of a create that have no snapshot of this run, by a look that is fresh."""
+    def _without_snapshot(self, task: Task, create: Create) -> list[Volume]:
+        """Return the volumes of a create that have no snapshot of this run, by a look that is fresh.
+
+        The look covers as many more creates as EC2 lets through while it is fresh.
+        """
         if self._is_stale(create):
-            ahead = [a for a in self._queue.coming(create.operation, LOOK_AHEAD) if isinstance(a, Create)]
+            count = math.ceil(self._limits[task.operation].rate * LOOK_AGE)
+            ahead = [a for a in self._queue.coming(task.operation, count) if isinstance(a, Create)]
             ids = dict.fromkeys(v.id for each in (create, *ahead) for v in each.volumes)
             self._look(list(ids)[:MAX_FILTER_VALUES])
         return [volume for volume in create.volumes if volume.id not in self._found]
@@ -196,7 +215,7 @@ class Engine:
     def _recover(self, task: Task, error: Ec2Error) -> None:
         """Try again where that can help, as EC2 asks; else let the action go."""
         task.problem = error.problem
-        sent = error.problem.operation == task.action.operation  # else it was the look before it that failed
+        sent = error.problem.operation == task.operation  # else it was the look before it that failed
         if sent and error.kind is Kind.THROTTLED:
             self._queue.throttled(task)
             return
@@ -218,7 +237,8 @@ class Engine:
         Throttling does not, and neither do snapshots that are pending elsewhere: they end in their own time. But a
         whole set may never find room among them.
         """
-        return error.kind is not Kind.THROTTLED and (error.code != "PendingSnapshotLimitExceeded" or _is_set(action))
+        elsewhere = error.code == "PendingSnapshotLimitExceeded" and not _is_set(action)
+        return error.kind is not Kind.THROTTLED and not elsewhere
 
     def _delay(self, action: Action, error: Ec2Error) -> float | None:
         """Return the seconds after which the same action may succeed, or None if it never will."""
@@ -236,7 +256,7 @@ class Engine:
             if error.kind is Kind.REGION_FULL and not _is_set(action):
                 for other in self._queue.drain(*CREATING):
                     self._finish(other.action, Status.FAILED, problem=problem)
-            if error.kind is Kind.GONE and not _is_set(action):
+            if error.code == "InvalidVolume.NotFound" and not _is_set(action):
                 self._finish(action, Status.SKIPPED, "deleted during the run", problem)
             else:
                 self._let_go(task, problem)
@@ -249,12 +269,15 @@ class Engine:
             self._finish(action, Status.FAILED, problem=problem)
 
     def _let_go(self, task: Task, problem: Problem) -> None:
-        """Let a create go: a set's volumes are tried one by one, a single one has failed."""
+        """Let a create go: a set's volumes are tried one by one, a single one has failed unless it can go otherwise."""
         create = task.action
-        if isinstance(create, Create) and create.instance_id and problem.operation == create.operation:
-            self._finish(create, Status.SET_REFUSED, problem=problem)
-            reason = f"one by one: EC2 refused the set of {create.instance_id}: {problem.code}"
-            self._queue.put(one_by_one(create.volumes, reason), lost_at=task.lost_at)
+        if isinstance(create, Create) and problem.operation == "CreateSnapshots":
+            if create.is_set:
+                self._finish(create, Status.SET_REFUSED, problem=problem)
+                reason = f"one by one: EC2 refused the set of {create.instance_id}: {problem.code}"
+                self._queue.put(one_by_one(create.volumes, reason), lost_at=task.lost_at)
+            else:
+                self._queue.put([replace(create, instance_id=None)], lost_at=task.lost_at)
         else:
             self._finish(create, Status.FAILED, problem=problem)
 
@@ -274,7 +297,7 @@ class Engine:
 
 
 def _is_set(action: Action) -> bool:
-    return isinstance(action, Create) and action.instance_id is not None
+    return isinstance(action, Create) and action.is_set
 
 
 def _log_fields(region: str, outcome: Outcome) -> dict[str, str]:

@@ -71,7 +71,10 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Snapshot one volume, or, with an instance, several of its volumes as one crash-consistent set."""
+    """Snapshot one volume, or several of one instance as one crash-consistent set.
+
+    A single volume that is alone on its instance has an instance id too: it can be snapshotted as a set of one.
+    """
 
     volumes: tuple[Volume, ...]
     reason: str
@@ -81,9 +84,21 @@ class Create:
     exclude_data_volume_ids: tuple[str, ...] = ()
 
     @property
+    def is_set(self) -> bool:
+        """Whether its volumes are to be snapshotted together."""
+        return len(self.volumes) > 1
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The EC2 operations each of which can carry it out, the first one by preference."""
+        if self.is_set:
+            return ("CreateSnapshots",)
+        return ("CreateSnapshot", "CreateSnapshots") if self.instance_id else ("CreateSnapshot",)
+
+    @property
     def operation(self) -> str:
-        """The EC2 operation that carries it out."""
-        return "CreateSnapshots" if self.instance_id else "CreateSnapshot"
+        """The EC2 operation that is to carry it out."""
+        return self.operations[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,7 @@ class Tag:
     reason: str
 
     operation = "CreateTags"
+    operations = (operation,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +123,7 @@ class Delete:
     reason: str
 
     operation = "DeleteSnapshot"
+    operations = (operation,)
 
 
 Action = Create | Tag | Delete

@@ -4,7 +4,7 @@ A pure function of the observed world, the policy and the run. What is already t
 a duplicate event and a run resumed after a crash are the same case: plan again.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -108,8 +108,17 @@ def _creates(world: World, policy: Policy, run_id: str) -> tuple[Create, ...]:
         obstacle = _obstacle(each, world.root_devices)
         creates += one_by_one(each.volumes, obstacle) if obstacle else [_create_set(each, world.root_devices)]
     planned = {volume.id for create in creates for volume in create.volumes}
-    alone = [volume for volume in _todo(world, policy, run_id) if volume.id not in planned]
-    return (*creates, *(Create((volume,), "no snapshot of this run yet") for volume in alone))
+    alone = _alone(world) if policy.multi_volume_snapshots else {}
+    singles = [volume for volume in _todo(world, policy, run_id) if volume.id not in planned]
+    reason = "no snapshot of this run yet"
+    return (*creates, *(Create((volume,), reason, instance_id=alone.get(volume.id)) for volume in singles))
+
+
+def _alone(world: World) -> Mapping[str, str]:
+    """Return volume id -> instance id of the volumes that are the only one of their instance."""
+    count = Counter(instance_id for volume in world.volumes for instance_id in volume.instance_ids)
+    instance_of = {volume.id: volume.sole_instance_id for volume in world.volumes}
+    return {volume_id: i for volume_id, i in instance_of.items() if i and count[i] == 1}
 
 
 def _obstacle(each: InstanceSet, root_devices: Mapping[str, str]) -> str | None:
@@ -144,14 +153,25 @@ def _completions(world: World, policy: Policy, *, but: Collection[str]) -> tuple
     if not policy.multi_volume_snapshots:
         return ()  # without sets the role may tag nothing that is there already
     volumes = {volume.id: volume for volume in world.volumes}
-    unfinished = (tag_key(policy, "VolumeId"), PENDING)
+    marks = {policy_tag(policy), (tag_key(policy, "Region"), world.region)}
     return tuple(
         completion(policy, snapshot, volumes.get(snapshot.volume_id))
         for snapshot in sorted(world.snapshots, key=lambda s: s.id)
-        if {policy_tag(policy), unfinished} <= snapshot.tags.items()
+        if marks <= snapshot.tags.items()
+        and _lacks_tags(policy, snapshot, volumes)
         and snapshot.state != "error"
         and snapshot.id not in but
     )
+
+
+def _lacks_tags(policy: Policy, snapshot: Snapshot, volumes: Mapping[str, Volume]) -> bool:
+    """Tell whether a snapshot has not the tags of its own volume.
+
+    Those of a set have them to come. One can also bear another volume's, if its volume was attached to an instance
+    just before the only one there was snapshotted as a set of one. A copy is of no volume that exists.
+    """
+    tagged = snapshot.tags.get(tag_key(policy, "VolumeId"))
+    return tagged == PENDING or (tagged != snapshot.volume_id and snapshot.volume_id in volumes)
 
 
 def _verdicts(world: World, policy: Policy, at: datetime) -> tuple[Verdict, ...]:

@@ -5,10 +5,11 @@ Parsing is strict, since a misspelt key or a wrong type would otherwise quietly 
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
+from .limits import PUBLISHED
 from .retention import Retention, RetentionError, parse_retention
 
 NO_RETENTION = Retention()
@@ -40,6 +41,9 @@ class Policy:
     recovery_point_objective_hours: float = 26.0
     report_bucket: str = ""
     report_prefix: str = ""
+    rounds_prefix: str = ""
+    request_rates: Mapping[str, float] = field(default_factory=dict)
+    request_bursts: Mapping[str, float] = field(default_factory=dict)
 
 
 def parse_policy(text: str) -> Policy:
@@ -56,48 +60,7 @@ def parse_policy(text: str) -> Policy:
     required = [name for name, f in known.items() if f.default is f.default_factory is MISSING]
     if missing := [name for name in required if not given.get(name)]:
         raise PolicyError(f"the policy must have a value for: {', '.join(missing)}")
-    return Policy(**{key: _checked(key, str(known[key].type), value) for key, value in given.items()})
-
-
-def _checked(key: str, type_: str, value: Any) -> Any:
-    """Return the value as the field's type wants it."""
-    if key == "retention":
-        return _retention(value)
-    if "tuple" in type_:
-        return strings(f"policy key {key}", value)
-    if "Mapping" in type_:
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            raise PolicyError(f"policy key {key} must be an object of strings; got: {value!r}")
-        return value
-    if "float" in type_:
-        return _hours(key, value)
-    if "int" in type_:
-        return _positive(key, value, optional="None" in type_)
-    expected = bool if "bool" in type_ else str
-    if not isinstance(value, expected):
-        raise PolicyError(f"policy key {key} must be a {expected.__name__}; got: {value!r}")
-    return value
-
-
-def _retention(value: Any) -> Retention:
-    try:
-        return parse_retention(value)
-    except RetentionError as error:
-        raise PolicyError(f"policy key retention: {error}") from None
-
-
-def _positive(key: str, value: Any, *, optional: bool) -> int | None:
-    if value is None and optional:
-        return None
-    if type(value) is not int or value < 1:
-        raise PolicyError(f"policy key {key} must be a whole number, 1 or more; got: {value!r}")
-    return value
-
-
-def _hours(key: str, value: Any) -> float:
-    if type(value) not in (int, float) or not 0 < value < math.inf:
-        raise PolicyError(f"policy key {key} must be a number above 0; got: {value!r}")
-    return float(value)
+    return Policy(**{key: _READERS[known[key].type](key, value) for key, value in given.items()})
 
 
 def strings(what: str, value: Any) -> tuple[str, ...]:
@@ -105,3 +68,64 @@ def strings(what: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise PolicyError(f"{what} must be a list of strings; got: {value!r}")
     return tuple(value)
+
+
+def _retention(_: str, value: Any) -> Retention:
+    try:
+        return parse_retention(value)
+    except RetentionError as error:
+        raise PolicyError(f"policy key retention: {error}") from None
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise PolicyError(f"policy key {key} must be a string; got: {value!r}")
+    return value
+
+
+def _flag(key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise PolicyError(f"policy key {key} must be true or false; got: {value!r}")
+    return value
+
+
+def _texts(key: str, value: Any) -> Mapping[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+        raise PolicyError(f"policy key {key} must be an object of strings; got: {value!r}")
+    return value
+
+
+def _count(key: str, value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise PolicyError(f"policy key {key} must be a whole number, 1 or more; got: {value!r}")
+    return value
+
+
+def _positive(key: str, value: Any) -> float:
+    if type(value) not in (int, float) or not 0 < value < math.inf:
+        raise PolicyError(f"policy key {key} must be a number above 0; got: {value!r}")
+    return float(value)
+
+
+def _by_operation(key: str, value: Any) -> Mapping[str, float]:
+    if not isinstance(value, dict):
+        raise PolicyError(f"policy key {key} must be an object of numbers; got: {value!r}")
+    if unknown := sorted(value.keys() - PUBLISHED.keys()):
+        raise PolicyError(f"keys of policy key {key} must be among {', '.join(PUBLISHED)}; got: {', '.join(unknown)}")
+    numbers = {operation: _positive(f"{key}: {operation}", number) for operation, number in value.items()}
+    if key == "request_bursts" and (low := {o: n for o, n in numbers.items() if n < 1}):
+        raise PolicyError(f"policy key {key} must hold numbers of 1 or more, or no request could be made; got: {low}")
+    return numbers
+
+
+_READERS: Mapping[Any, Callable[[str, Any], Any]] = {
+    str: _text,
+    bool: _flag,
+    int: _count,
+    int | None: lambda key, value: None if value is None else _count(key, value),
+    float: _positive,
+    tuple[str, ...]: lambda key, value: strings(f"policy key {key}", value),
+    Mapping[str, str]: _texts,
+    Mapping[str, float]: _by_operation,
+    Retention: _retention,
+}

@@ -41,7 +41,7 @@ def creation_tags(policy: Policy, create: Create, region: str, run_id: str) -> d
     until then `PENDING` stands where its id will be.
     """
     marks = dict([policy_tag(policy), run_tag(policy, run_id), (tag_key(policy, "Region"), region)])
-    if create.instance_id is None:
+    if not create.is_set:
         volume = create.volumes[0]
         return _completed(_own_tags(policy, volume, run_id) | marks, policy, volume.tags)
     common = {"Name": label(create, run_id)} | _prefixed(policy, VolumeId=PENDING, InstanceId=create.instance_id)
@@ -63,7 +63,7 @@ def completing_tags(policy: Policy, snapshot: Snapshot, volume: Volume | None) -
 
 def label(create: Create, run_id: str) -> str:
     """Return the words that describe what a create makes: the Name tag's and the description's."""
-    if create.instance_id is not None:
+    if create.is_set:
         return _clipped(f"volumes of {create.instance_id}", run_id)
     return _volume_label(create.volumes[0], run_id)
 

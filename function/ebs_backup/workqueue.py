@@ -1,46 +1,52 @@
-"""The queue of a region's actions: hands out the next one whose time has come and whose bucket has a token.
+"""The queue of a region's actions: hands out the next one whose time has come and for which there is a request left.
 
 Knows pacing and the deadline, and nothing of what the actions do.
 """
 
 import heapq
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from .limits import Limit
 from .model import Action, Problem
 from .pacing import Clock, TokenBucket
 
-# Requests that an API's bucket holds, and requests a second that refill it (see TokenBucket).
-BUCKETS = {
-    "CreateSnapshot": (100, 5),
-    "CreateSnapshots": (100, 5),
-    "CreateTags": (100, 10),
-    "DeleteSnapshot": (100, 5),
-}
+# Which requests can carry out an action; those it may come to, in the order of who goes first. What has no choice comes
+# before what has: then both buckets of creating requests run dry at the same moment, not one of them earlier. Sets
+# bring further work, their tags; these and deletions can wait until the snapshots are made.
+_LINES = (
+    ("CreateSnapshots",),
+    ("CreateSnapshot",),
+    ("CreateSnapshot", "CreateSnapshots"),
+    ("CreateTags",),
+    ("DeleteSnapshot",),
+)
 
 
 @dataclass(order=True, slots=True)
 class Task:
-    """An action on its way: not before when, at which attempt, and what went wrong with it last."""
+    """An action on its way: not before when, by which operation, at which attempt, and what went wrong with it last."""
 
     not_before: float
     sequence: int
     action: Action = field(compare=False)
+    operation: str = field(default="", compare=False)
+    taken_at: float = field(default=0.0, compare=False)
     attempt: int = field(default=1, compare=False)
     lost_at: float | None = field(default=None, compare=False)
     problem: Problem | None = field(default=None, compare=False)
 
 
 class WorkQueue:
-    """Tasks by EC2 operation, each operation with its bucket; for any number of threads."""
+    """Tasks in a line for each choice of operations, each operation with its bucket; for any number of threads."""
 
-    def __init__(self, clock: Clock, deadline: float) -> None:
+    def __init__(self, clock: Clock, deadline: float, limits: Mapping[str, Limit]) -> None:
         self._clock = clock
         self._deadline = deadline
         self._changed = threading.Condition()
-        self._tasks: dict[str, list[Task]] = {operation: [] for operation in BUCKETS}
-        self._buckets = {operation: TokenBucket(*size, clock.now()) for operation, size in BUCKETS.items()}
+        self._lines: dict[tuple[str, ...], list[Task]] = {operations: [] for operations in _LINES}
+        self._buckets = {operation: TokenBucket(limit, clock.now()) for operation, limit in limits.items()}
         self._sequence = 0
         self._running = 0
 
@@ -49,18 +55,19 @@ class WorkQueue:
         with self._changed:
             for action in actions:
                 self._sequence += 1
-                heapq.heappush(self._tasks[action.operation], Task(0.0, self._sequence, action, lost_at=lost_at))
+                heapq.heappush(self._lines[action.operations], Task(0.0, self._sequence, action, lost_at=lost_at))
             self._changed.notify_all()
 
     def next(self) -> Task | None:
         """Take the next task, waiting for it if need be; None when there is no more or no more time.
 
-        Whoever takes a task says `done` when it is through with it: it may have put further ones.
+        It says by which operation. Whoever takes a task says `done` when it is through with it: it may have put
+        further ones.
         """
         with self._changed:
             while True:
                 now = self._clock.now()
-                ready_at, operation = self._soonest(now)
+                ready_at, operations, operation = self._soonest(now)
                 if operation is None and self._running:
                     self._clock.wait(self._changed, None)
                 elif operation is None or ready_at >= self._deadline:
@@ -68,9 +75,7 @@ class WorkQueue:
                 elif ready_at > now:
                     self._clock.wait(self._changed, ready_at - now)
                 else:
-                    self._buckets[operation].take(now)
-                    self._running += 1
-                    return heapq.heappop(self._tasks[operation])
+                    return self._take(operations, operation, now)
 
     def done(self) -> None:
         """Say that a task taken is through."""
@@ -82,15 +87,15 @@ class WorkQueue:
         """Put a task back, to be taken again after some seconds."""
         with self._changed:
             if not token_spent:
-                self._buckets[task.action.operation].put_back()
+                self._buckets[task.operation].put_back()
             task.not_before = self._clock.now() + after
-            heapq.heappush(self._tasks[task.action.operation], task)
+            heapq.heappush(self._lines[task.action.operations], task)
             self._changed.notify_all()
 
     def throttled(self, task: Task) -> None:
         """Put a task back that EC2 throttled, and slow its operation down."""
         with self._changed:
-            self._buckets[task.action.operation].throttled(self._clock.now())
+            self._buckets[task.operation].throttled(self._clock.now(), task.taken_at)
         self.again(task, 0.0)
 
     def accepted(self, operation: str, *, token_spent: bool = True) -> None:
@@ -102,22 +107,33 @@ class WorkQueue:
                 self._buckets[operation].put_back()
 
     def coming(self, operation: str, count: int) -> list[Action]:
-        """Return the actions that come next, without taking them."""
+        """Return the actions that come next and may go by an operation, without taking them."""
         with self._changed:
-            return [task.action for task in heapq.nsmallest(count, self._tasks[operation])]
+            lines = [tasks for operations, tasks in self._lines.items() if operation in operations]
+            return [task.action for tasks in lines for task in heapq.nsmallest(count, tasks)][:count]
 
     def drain(self, *operations: str) -> list[Task]:
-        """Take all tasks of the operations at once, in order."""
+        """Take all tasks at once that may go by one of the operations, in order."""
         with self._changed:
-            tasks = [task for operation in operations for task in sorted(self._tasks[operation])]
-            for operation in operations:
-                self._tasks[operation].clear()
+            lines = [tasks for choice, tasks in self._lines.items() if not set(choice).isdisjoint(operations)]
+            tasks = [task for line in lines for task in sorted(line)]
+            for line in lines:
+                line.clear()
             return tasks
 
-    def _soonest(self, now: float) -> tuple[float, str | None]:
-        ready = [
-            (max(now, tasks[0].not_before, self._buckets[operation].ready_at(now)), operation)
-            for operation, tasks in self._tasks.items()
-            if tasks
-        ]
-        return min(ready, default=(now, None))
+    def _soonest(self, now: float) -> tuple[float, tuple[str, ...], str | None]:
+        """Return when the next task can go, in which line it stands, and by which operation it goes."""
+        soonest: tuple[float, tuple[str, ...], str | None] = (now, (), None)
+        for operations, tasks in self._lines.items():
+            for operation in operations if tasks else ():
+                ready_at = max(now, tasks[0].not_before, self._buckets[operation].ready_at(now))
+                if soonest[2] is None or ready_at < soonest[0]:
+                    soonest = ready_at, operations, operation
+        return soonest
+
+    def _take(self, operations: tuple[str, ...], operation: str, now: float) -> Task:
+        self._buckets[operation].take(now)
+        self._running += 1
+        task = heapq.heappop(self._lines[operations])
+        task.operation, task.taken_at = operation, now
+        return task

@@ -52,8 +52,8 @@ def test_an_attachment_that_a_service_manages_has_neither_instance_nor_device(ec
 
 def test_only_the_accounts_own_snapshots_with_the_asked_tags_are_read(ec2: Simulator, region: Region) -> None:
     add_instance(ec2, "i-1", "vol-1", "vol-2")
-    region.create(_one("vol-1"), {"Owner": "us"}, "ours")
-    region.create(_one("vol-2"), {"Owner": "them"}, "theirs")
+    region.create(_one("vol-1"), "CreateSnapshot", {"Owner": "us"}, "ours")
+    region.create(_one("vol-2"), "CreateSnapshot", {"Owner": "them"}, "theirs")
 
     assert [s.volume_id for s in region.snapshots({"tag:Owner": ["us"]})] == ["vol-1"]
 
@@ -70,7 +70,7 @@ def test_a_set_is_created_in_one_call(ec2: Simulator, region: Region) -> None:
     add_instance(ec2, "i-1", "vol-root", "vol-1", "vol-2", "vol-3")
     create = Create((), "", instance_id="i-1", exclude_boot_volume=True, exclude_data_volume_ids=("vol-3",))
 
-    made = region.create(create, {"Set": "yes"}, "a set")
+    made = region.create(create, "CreateSnapshots", {"Set": "yes"}, "a set")
 
     assert sorted(s.volume_id for s in made) == ["vol-1", "vol-2"]
     assert all(s.tags == {"Set": "yes"} and s.state == "pending" for s in made)
@@ -138,7 +138,7 @@ def test_what_was_never_sent_is_no_lost_answer(region: Region) -> None:
 def test_a_description_is_plain_ascii_and_the_tags_are_as_given(ec2: Simulator, region: Region) -> None:
     add_instance(ec2, "i-1", "vol-1")
 
-    region.create(_one("vol-1"), {"Name": "Büro"}, "Büro")
+    region.create(_one("vol-1"), "CreateSnapshot", {"Name": "Büro"}, "Büro")
 
     (made,) = ec2.regions[REGION].snapshots_of("vol-1")
     assert (made.description, made.tags["Name"]) == ("B?ro", "Büro")
@@ -157,7 +157,7 @@ def test_a_creating_call_is_never_sent_twice_by_the_client(ec2: Simulator, regio
     ec2.inject(fault)
 
     with pytest.raises(Ec2Error):
-        region.create(_one("vol-1"), {}, "")
+        region.create(_one("vol-1"), "CreateSnapshot", {}, "")
 
     assert [call.action for call in ec2.calls] == ["CreateSnapshot"]
 
@@ -168,7 +168,7 @@ def test_a_lost_answer_leaves_open_whether_the_work_was_done(ec2: Simulator, reg
     ec2.inject(Fault("CreateSnapshot", lost=lost))  # type: ignore[arg-type]
 
     with pytest.raises(Ec2Error) as caught:
-        region.create(_one("vol-1"), {}, "")
+        region.create(_one("vol-1"), "CreateSnapshot", {}, "")
 
     assert caught.value.kind is Kind.AMBIGUOUS
 

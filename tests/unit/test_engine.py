@@ -27,7 +27,9 @@ from ebs_backup.pacing import SystemClock
 from ebs_backup.plan import plan
 from ebs_backup.policy import Policy
 from ebs_backup.retention import Retention
-from sandbox.ec2 import Clock, Fault, Request, Simulator, attach
+from sandbox.ec2 import Attachment, Clock, Fault, Request, Simulator, Volume, attach
+from sandbox.ec2 import Ec2Error as Ec2Refusal
+from sandbox.ec2.limits import Rate
 from tests.unit.builders import REGION, RUN, policy
 from tests.unit.conftest import SimulatedTime
 from tests.unit.estates import add_instance, add_snapshots, add_volumes, detached
@@ -131,7 +133,66 @@ def test_nothing_is_throttled_when_nobody_else_uses_the_bucket_and_none_of_it_is
 
     assert runs.region.throttled == {}
     assert len(runs.snapshots()) == 400
-    assert runs.clock.now() - start == pytest.approx((400 - 100) / 5, abs=1)
+    assert runs.clock.now() - start == pytest.approx((400 / 2 - 100) / 5, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("sets", "alone", "seconds"),
+    [
+        pytest.param(150, 250, ((150 + 250) / 2 - 100) / 5, id="both buckets run dry at the same moment"),
+        pytest.param(250, 50, (250 - 100) / 5, id="sets need their own bucket, and no set is broken up"),
+    ],
+)
+def test_both_creating_buckets_are_used_to_the_full(runs: Runs, sets: int, alone: int, seconds: float) -> None:
+    for n in range(sets):
+        add_instance(runs.ec2, f"i-set-{n}", f"vol-{n}-a", f"vol-{n}-b")
+    add_volumes(runs.ec2, alone, prefix="vol-alone-")
+    runs.ec2.limits.rates["CreateTags"] = Rate(1000, 1000)  # what tags take is not the question here
+    start = runs.clock.now()
+
+    runs.run(policy(request_bursts={"CreateTags": 1000}, request_rates={"CreateTags": 1000}))
+
+    created = [call.at for call in runs.ec2.calls if call.action.startswith("CreateSnapshot")]
+    assert (max(created) - runs.ec2.clock.now()).total_seconds() + runs.clock.now() - start == pytest.approx(
+        seconds, abs=1
+    )
+    assert runs.actions()["CreateSnapshots"] + runs.actions()["CreateSnapshot"] == sets + alone
+    assert len(runs.snapshots()) == 2 * sets + alone
+    assert runs.region.throttled == {}
+
+
+def test_raised_limits_are_used_to_the_full(runs: Runs) -> None:
+    add_volumes(runs.ec2, 400)
+    runs.ec2.limits.rates["CreateSnapshot"] = Rate(200, 20)
+    start = runs.clock.now()
+
+    runs.run(
+        policy(
+            multi_volume_snapshots=False, request_rates={"CreateSnapshot": 20}, request_bursts={"CreateSnapshot": 200}
+        )
+    )
+
+    assert runs.region.throttled == {}
+    assert runs.clock.now() - start == pytest.approx((400 - 200) / 20, abs=1)
+
+
+def test_where_another_tool_uses_up_most_of_a_bucket_few_requests_are_refused(runs: Runs) -> None:
+    add_volumes(runs.ec2, 400)
+    drawn = runs.clock.now() - 100 / 4
+
+    def draw(_: Request) -> None:
+        """Take 4 requests a second, as somebody else would."""
+        nonlocal drawn
+        with contextlib.suppress(Ec2Refusal):
+            while drawn < runs.clock.now():
+                drawn += 1 / 4
+                runs.ec2.limits.take("CreateSnapshot", REGION, {}, runs.ec2.clock.now())
+
+    runs.ec2.hooks.append(draw)
+    runs.run(policy(multi_volume_snapshots=False))
+
+    assert set(runs.snapshots().values()) == {1}
+    assert runs.region.throttled["CreateSnapshot"] <= 0.03 * runs.region.calls["CreateSnapshot"]
 
 
 def test_a_bucket_that_others_drain_slows_the_run_and_loses_nothing(runs: Runs) -> None:
@@ -172,8 +233,9 @@ def test_a_set_for_which_there_is_no_room_leaves_what_there_is_to_single_volumes
 
 
 def test_a_set_that_was_refused_is_done_by_all_workers(runs: Runs) -> None:
-    add_instance(runs.ec2, "i-1", *(f"vol-{n}" for n in range(20)))
-    runs.ec2.inject(Fault("CreateSnapshots", code="UnsupportedHibernationConfiguration"))
+    for i in (1, 2):
+        add_instance(runs.ec2, f"i-{i}", *(f"vol-{i}-{n}" for n in range(20)))
+    runs.ec2.inject(Fault("CreateSnapshots", code="UnsupportedHibernationConfiguration", times=2))
     seen: set[str] = set()
 
     def see(_: Request) -> None:
@@ -200,12 +262,79 @@ def test_a_full_region_fails_what_is_left_without_asking_for_each(runs: Runs) ->
 def test_at_the_deadline_nothing_new_starts_and_the_rest_is_unfinished_until_the_run_is_resumed(runs: Runs) -> None:
     add_volumes(runs.ec2, 300)
 
-    first = runs.run(seconds=20.1)
+    first = runs.run(policy(multi_volume_snapshots=False), seconds=20.1)
     second = runs.run()
 
     assert _statuses(first) == {Status.CREATED: 200, Status.UNFINISHED: 100}
     assert _statuses(second) == {Status.CREATED: 100}
     assert set(runs.snapshots().values()) == {1}
+
+
+SETS_FIRST = {"CreateSnapshot": 0.001}, {"CreateSnapshot": 1}
+"""Rates and bursts that leave one request for CreateSnapshot, so that the rest goes by CreateSnapshots."""
+
+
+def _by_sets(**changes: Any) -> Policy:
+    rates, bursts = SETS_FIRST
+    return policy(request_rates=rates, request_bursts=bursts, **changes)
+
+
+def test_a_volume_alone_on_its_instance_has_all_its_tags_from_the_start_by_whichever_call(runs: Runs) -> None:
+    add_volumes(runs.ec2, 3)
+
+    outcomes = runs.run(_by_sets())
+
+    assert runs.actions()["CreateSnapshots"] == 2
+    assert runs.actions()["CreateTags"] == 0
+    assert Counter(o.operation for o in outcomes) == {"CreateSnapshot": 1, "CreateSnapshots": 2}
+    words = ("VolumeId", "Device", "InstanceId")
+    tags = [[runs.tags(f"vol-000{n}")[f"ebs-backup:{word}"] for word in words] for n in range(3)]
+    assert tags == [[f"vol-000{n}", "/dev/xvda", f"i-{REGION}-000{n}"] for n in range(3)]
+
+
+def test_a_volume_attached_since_the_plan_that_a_set_of_one_takes_along_has_its_own_tags_in_the_end(
+    runs: Runs,
+) -> None:
+    add_volumes(runs.ec2, 2)
+    late = Volume("vol-late", f"{REGION}a", tags={"Name": "late"}, attachments=(Attachment("i-late", "/dev/sdf"),))
+
+    def attach_late(request: Request) -> None:
+        if request.action == "CreateSnapshots" and "vol-late" not in runs.ec2.regions[REGION].volumes:
+            instance = request.parameters["InstanceSpecification"]["InstanceId"]
+            runs.ec2.regions[REGION].add(replace(late, attachments=(Attachment(instance, "/dev/sdf"),)))
+
+    runs.ec2.hooks.append(attach_late)
+    runs.run(_by_sets())
+
+    assert runs.tags("vol-late")["ebs-backup:VolumeId"] == "vol-late"
+    assert set(runs.snapshots()) == {"vol-0000", "vol-0001", "vol-late"}
+
+
+def test_what_ec2_refuses_as_a_set_of_one_goes_as_a_single_volume_and_was_no_set(runs: Runs) -> None:
+    add_volumes(runs.ec2, 2)
+    runs.ec2.inject(Fault("CreateSnapshots", code="UnsupportedHibernationConfiguration", times=None))
+
+    outcomes = runs.run(_by_sets(), seconds=2000)
+
+    assert _statuses(outcomes) == {Status.CREATED: 2}
+    assert not any(outcome.reason for outcome in outcomes)
+
+
+@pytest.mark.parametrize("lost", ["error", "reset"])
+def test_a_lost_answer_to_a_set_of_one_makes_no_second_snapshot(runs: Runs, lost: Any) -> None:
+    add_volumes(runs.ec2, 4)
+    runs.ec2.inject(Fault("CreateSnapshots", lost=lost, times=2))
+
+    runs.run(_by_sets())
+
+    assert set(runs.snapshots().values()) == {1}
+
+
+def test_a_full_region_is_full_for_sets_of_one_too(runs: Runs) -> None:
+    add_volumes(runs.ec2, 50)
+    runs.ec2.quotas = replace(runs.ec2.quotas, snapshots=20)
+
+    assert _statuses(runs.run(_by_sets())) == {Status.CREATED: 20, Status.FAILED: 30}
 
 
 def test_several_workers_share_the_work(runs: Runs) -> None:
@@ -589,9 +718,10 @@ def test_two_invocations_of_one_run_at_once_make_one_snapshot_of_each_volume(
     add_volumes(runs.ec2, 150)
     add_instance(runs.ec2, "i-1", "vol-1", "vol-2")
     runs.ec2.visible_after_seconds = visible_after
-    runs.ec2.hooks.append(_at_call(begins_at, lambda: runs.run(seconds=HOUR)))
+    few = policy(request_bursts={"CreateSnapshot": 30, "CreateSnapshots": 30})
+    runs.ec2.hooks.append(_at_call(begins_at, lambda: runs.run(few, seconds=HOUR)))
 
-    runs.run(seconds=HOUR)
+    runs.run(few, seconds=HOUR)
 
     assert set(runs.snapshots().values()) == {1}
     assert len(runs.snapshots()) == 152
@@ -635,6 +765,7 @@ estates = st.fixed_dictionaries(
         "sets": st.lists(st.integers(2, 4), max_size=3),
         "skipped": st.booleans(),
         "visible_after": st.sampled_from([0.0, 3.0]),
+        "burst": st.sampled_from([1, 2, 100]),  # few requests send single volumes by the call for sets
     }
 )
 troubles = st.lists(
@@ -655,23 +786,24 @@ def test_whatever_goes_wrong_and_wherever_it_is_killed_a_resumed_run_ends_with_o
     session: boto3.Session, estate: Mapping[str, Any], faults: list[Fault], kills: list[int]
 ) -> None:
     runs = _runs_of(session, estate)
+    by = policy(request_bursts={"CreateSnapshot": estate["burst"]})
     for fault in faults:
         runs.ec2.inject(fault)
     for calls in kills:
         runs.ec2.hooks[:] = [_at_call(calls, _kill)]
         with contextlib.suppress(Killed, Ec2Error):
-            runs.run()
+            runs.run(by)
         runs.ec2.clock.advance(60)  # Lambda waits a minute before it retries
     runs.ec2.hooks.clear()
     runs.ec2.faults.clear()
     for _ in range(2):
-        runs.run()
+        runs.run(by)
         runs.ec2.clock.advance(60)
 
     selected = {v.id for v in runs.ec2.regions[REGION].volumes.values() if "ebs-backup:Skip" not in v.tags}
     assert runs.snapshots() == Counter(selected)
     assert all(runs.tags(volume_id)["ebs-backup:VolumeId"] == volume_id for volume_id in selected)
-    assert runs.run() == ()
+    assert runs.run(by) == ()
 
 
 def _runs_of(session: boto3.Session, estate: Mapping[str, Any]) -> Runs:

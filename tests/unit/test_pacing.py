@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ebs_backup.limits import Limit
 from ebs_backup.pacing import SystemClock, TokenBucket
 
 
@@ -18,16 +19,16 @@ def _spend(bucket: TokenBucket, until: float) -> int:
 
 
 def test_the_burst_is_there_at_once_and_then_tokens_come_at_the_rate() -> None:
-    assert _spend(TokenBucket(100, 5, now=0.0), until=60.0) == 100 + 5 * 60
+    assert _spend(TokenBucket(Limit(100, 5), now=0.0), until=60.0) == 100 + 5 * 60
 
 
 @given(st.integers(1, 100), st.floats(0.5, 50), st.floats(0, 1000))
 def test_a_bucket_never_gives_more_than_its_burst_and_its_rate(capacity: int, rate: float, until: float) -> None:
-    assert _spend(TokenBucket(capacity, rate, now=0.0), until) <= capacity + rate * until + 1e-6
+    assert _spend(TokenBucket(Limit(capacity, rate), now=0.0), until) <= capacity + rate * until + 1e-6
 
 
 def test_a_token_that_was_put_back_can_be_spent() -> None:
-    bucket = TokenBucket(1, 0.001, now=0.0)
+    bucket = TokenBucket(Limit(1, 0.001), now=0.0)
     bucket.take(0.0)
     bucket.put_back()
 
@@ -35,24 +36,24 @@ def test_a_token_that_was_put_back_can_be_spent() -> None:
 
 
 def test_a_throttled_bucket_is_empty_and_refills_at_half_the_rate() -> None:
-    bucket = TokenBucket(100, 5, now=0.0)
+    bucket = TokenBucket(Limit(100, 5), now=0.0)
 
-    bucket.throttled(0.0)
+    bucket.throttled(0.0, taken_at=0.0)
 
     assert bucket.ready_at(0.0) == 1 / 2.5
 
 
 def test_a_bucket_that_is_throttled_for_long_never_stops_altogether() -> None:
-    bucket = TokenBucket(100, 5, now=0.0)
+    bucket = TokenBucket(Limit(100, 5), now=0.0)
     for _ in range(100):
-        bucket.throttled(0.0)
+        bucket.throttled(0.0, taken_at=0.0)
 
     assert bucket.ready_at(0.0) < 10
 
 
 def test_a_bucket_comes_back_to_its_full_rate_while_ec2_takes_its_requests() -> None:
-    bucket = TokenBucket(1, 5, now=0.0)
-    bucket.throttled(0.0)
+    bucket = TokenBucket(Limit(1, 5), now=0.0)
+    bucket.throttled(0.0, taken_at=0.0)
     for _ in range(100):
         bucket.accepted()
 

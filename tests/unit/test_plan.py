@@ -28,14 +28,53 @@ def _creates(made: Plan) -> list[tuple[str | None, list[str]]]:
 def test_a_volume_by_itself_is_snapshotted_by_itself() -> None:
     made = plan(world(volume("vol-1", "i-1")), policy(), RUN)
 
-    assert _creates(made) == [(None, ["vol-1"])]
+    assert _creates(made) == [("i-1", ["vol-1"])]
     assert made.selected == 1
+
+
+def test_a_volume_that_is_alone_on_its_instance_can_go_by_either_creating_call() -> None:
+    alone, one_of_two, other, shared = (
+        volume("vol-1", "i-1"),
+        volume("vol-2", "i-2"),
+        volume("vol-3", "i-2", tags={"ebs-backup:Skip": "true"}),
+        volume("vol-4", "i-4", "i-5"),
+    )
+
+    made = plan(world(alone, one_of_two, other, shared, volume("vol-5", None)), policy(), RUN)
+
+    choices = {a.volumes[0].id: a.operations for a in made.actions if isinstance(a, Create)}
+    only = ("CreateSnapshot",)
+    assert choices == {"vol-1": ("CreateSnapshot", "CreateSnapshots"), "vol-2": only, "vol-4": only, "vol-5": only}
+
+
+def test_without_sets_nothing_goes_by_the_call_for_sets() -> None:
+    made = plan(world(volume("vol-1", "i-1")), policy(multi_volume_snapshots=False), RUN)
+
+    assert [action.operations for action in made.actions] == [("CreateSnapshot",)]
+
+
+def test_a_snapshot_that_bears_another_volumes_tags_is_given_its_own() -> None:
+    late = snapshot("snap-1", "vol-late", VolumeId="vol-1")
+    everything = world(volume("vol-1", "i-1"), volume("vol-late", "i-1"), snapshots=(snapshot("snap-2", "vol-1"), late))
+
+    made = plan(everything, policy(), RUN)
+
+    (tag,) = made.actions
+    assert isinstance(tag, Tag)
+    assert (tag.snapshot_id, tag.tags["ebs-backup:VolumeId"]) == ("snap-1", "vol-late")
+
+
+def test_a_copy_keeps_the_tags_it_was_given_since_ec2_knows_no_volume_of_it() -> None:
+    copy = snapshot("snap-1", "vol-ffffffff", VolumeId="vol-1")
+    everything = world(volume("vol-1", "i-1"), snapshots=(snapshot("snap-2", "vol-1"), copy))
+
+    assert plan(everything, policy(), RUN).actions == ()
 
 
 def test_the_volumes_of_one_instance_make_one_set() -> None:
     made = plan(world(volume("vol-1", "i-1"), volume("vol-2", "i-1"), volume("vol-3", "i-2")), policy(), RUN)
 
-    assert _creates(made) == [("i-1", ["vol-1", "vol-2"]), (None, ["vol-3"])]
+    assert _creates(made) == [("i-1", ["vol-1", "vol-2"]), ("i-2", ["vol-3"])]
 
 
 def test_the_largest_set_comes_first() -> None:
@@ -120,13 +159,13 @@ def test_a_volume_that_has_its_snapshot_of_this_run_needs_nothing() -> None:
 def test_a_snapshot_that_ended_in_error_is_no_snapshot() -> None:
     made = plan(world(volume("vol-1", "i-1"), snapshots=(snapshot("snap-1", "vol-1", "error"),)), policy(), RUN)
 
-    assert _creates(made) == [(None, ["vol-1"])]
+    assert _creates(made) == [("i-1", ["vol-1"])]
 
 
 def test_snapshots_of_another_run_or_another_deployment_do_not_count() -> None:
     others = (snapshot("snap-1", "vol-1", RunId="earlier"), snapshot("snap-2", "vol-1", Policy="weekly"))
 
-    assert _creates(plan(world(volume("vol-1", "i-1"), snapshots=others), policy(), RUN)) == [(None, ["vol-1"])]
+    assert _creates(plan(world(volume("vol-1", "i-1"), snapshots=others), policy(), RUN)) == [("i-1", ["vol-1"])]
 
 
 def test_a_resumed_run_makes_a_set_of_what_is_still_missing() -> None:
@@ -293,7 +332,7 @@ def test_without_sets_nothing_is_tagged_afterwards_for_the_role_could_not() -> N
 def test_the_brake_holds_up_no_backup() -> None:
     held = world(volume("vol-1", "i-1"), snapshots=_of_many_volumes(30, 5).snapshots)
 
-    assert _creates(plan(held, policy(retention=DAILY), RUN)) == [(None, ["vol-1"])]
+    assert _creates(plan(held, policy(retention=DAILY), RUN)) == [("i-1", ["vol-1"])]
 
 
 @given(st.integers(0, 40), st.integers(0, 12), st.integers(1, 200), st.integers(1, 100))

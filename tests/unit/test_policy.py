@@ -31,6 +31,9 @@ def test_every_field_is_read() -> None:
         "recovery_point_objective_hours": 12.5,
         "report_bucket": "b",
         "report_prefix": "p/",
+        "rounds_prefix": "r/",
+        "request_rates": {"CreateSnapshot": 20},
+        "request_bursts": {"CreateTags": 200},
     }
 
     policy = parse_policy(json.dumps(given))
@@ -52,8 +55,8 @@ def test_a_vanished_volumes_snapshots_stay_for_ever_unless_a_number_of_days_is_g
         ('{"name": "n", "inclde_tags": {}}', "policy keys must be among name, .*; got: inclde_tags"),
         ("{}", "the policy must have a value for: name"),
         ('{"name": ""}', "the policy must have a value for: name"),
-        ('{"name": "n", "dry_run": "false"}', "policy key dry_run must be a bool; got: 'false'"),
-        ('{"name": 7}', "policy key name must be a str; got: 7"),
+        ('{"name": "n", "dry_run": "false"}', "policy key dry_run must be true or false; got: 'false'"),
+        ('{"name": 7}', "policy key name must be a string; got: 7"),
         ('{"name": "n", "regions": "eu-west-1"}', "policy key regions must be a list of strings; got: 'eu-west-1'"),
         ('{"name": "n", "regions": [1]}', r"policy key regions must be a list of strings; got: \[1\]"),
         ('{"name": "n", "include_tags": ["a"]}', "policy key include_tags must be an object of strings"),
@@ -68,6 +71,19 @@ def test_a_vanished_volumes_snapshots_stay_for_ever_unless_a_number_of_days_is_g
         ('{"name": "n", "max_deletions_percent": null}', "max_deletions_percent must be a whole number, .*; got: None"),
         ('{"name": "n", "orphan_retention_days": 1.5}', "orphan_retention_days must be a whole number, .*; got: 1.5"),
         ('{"name": "n", "recovery_point_objective_hours": 0}', "must be a number above 0; got: 0"),
+        ('{"name": "n", "request_rates": 5}', "policy key request_rates must be an object of numbers; got: 5"),
+        (
+            '{"name": "n", "request_rates": {"CreateSnapsot": 5}}',
+            "keys of policy key request_rates must be among CreateSnapshot, .*; got: CreateSnapsot",
+        ),
+        (
+            '{"name": "n", "request_rates": {"CreateSnapshot": 0}}',
+            "request_rates: CreateSnapshot must be a number above 0; got: 0",
+        ),
+        (
+            '{"name": "n", "request_bursts": {"CreateTags": 0.5}}',
+            "request_bursts must hold numbers of 1 or more.*; got: {'CreateTags': 0.5}",
+        ),
         ('{"name": "n", "snapshot_tags": {"a": 1}}', "policy key snapshot_tags must be an object of strings"),
     ],
 )
