@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from functools import cache
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -203,16 +204,23 @@ def _tag_list(tags: Mapping[str, str]) -> list[Any]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
+# What thousands of volumes and snapshots have in common is kept once: interned.
+
+
 def _tags(raw: Any) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in raw.get("Tags", ())}
+    return {intern(tag["Key"]): intern(tag["Value"]) for tag in raw.get("Tags", ())}
+
+
+def _device(attachment: Any) -> str | None:
+    return intern(attachment["Device"]) if "Device" in attachment else None
 
 
 def _volume(raw: Any) -> Volume:
-    attachments = [Attachment(a.get("InstanceId"), a.get("Device")) for a in raw.get("Attachments", ())]
+    attachments = [Attachment(a.get("InstanceId"), _device(a)) for a in raw.get("Attachments", ())]
     return Volume(
-        id=raw["VolumeId"],
-        availability_zone=raw["AvailabilityZone"],
-        type=raw["VolumeType"],
+        id=intern(raw["VolumeId"]),
+        availability_zone=intern(raw["AvailabilityZone"]),
+        type=intern(raw["VolumeType"]),
         size_gib=raw["Size"],
         iops=raw.get("Iops"),
         throughput_mibps=raw.get("Throughput"),
@@ -225,10 +233,10 @@ def _volume(raw: Any) -> Volume:
 def _snapshot(raw: Any) -> Snapshot:
     return Snapshot(
         id=raw["SnapshotId"],
-        volume_id=raw["VolumeId"],
+        volume_id=intern(raw["VolumeId"]),
         started_at=raw["StartTime"].astimezone(UTC),
-        state=raw["State"],
+        state=intern(raw["State"]),
         size_gib=raw["VolumeSize"],
         tags=_tags(raw),
-        storage_tier=raw.get("StorageTier", "standard"),
+        storage_tier=intern(raw.get("StorageTier", "standard")),
     )

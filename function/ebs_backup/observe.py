@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from .coverage import newest
 from .ec2 import MAX_FILTER_VALUES, Region, chunks
@@ -53,10 +54,24 @@ def _snapshots(region: Region, policy: Policy, run_id: str) -> tuple[Snapshot, .
     key, value = policy_tag(policy)
     owned = {f"tag:{key}": [value]}
     if policy.retention.rules:
-        return region.snapshots(owned)
+        return _lean(policy, region.each_snapshot(owned))
     narrower = (run_tag(policy, run_id), (tag_key(policy, "VolumeId"), PENDING))
-    found = [snapshot for key, value in narrower for snapshot in region.snapshots(owned | {f"tag:{key}": [value]})]
-    return tuple({snapshot.id: snapshot for snapshot in found}.values())
+    filters = [owned | {f"tag:{key}": [value]} for key, value in narrower]
+    return _lean(policy, chain.from_iterable(map(region.each_snapshot, filters)))
+
+
+def _lean(policy: Policy, snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
+    """Return each snapshot once; of one that has its own tags, with only those that say whose it is.
+
+    A region can hold 100,000 snapshots, and a function as little as 128 MB.
+    """
+    key = tag_key(policy, "VolumeId")
+    needed = {tag_key(policy, word) for word in ("Policy", "RunId", "Region")} | {key}
+    found: dict[str, Snapshot] = {}
+    for s in snapshots:
+        complete = s.tags.get(key) == s.volume_id
+        found[s.id] = replace(s, tags={k: v for k, v in s.tags.items() if k in needed}) if complete else s
+    return tuple(found.values())
 
 
 def _not_in_use(world: World, policy: Policy) -> list[str]:

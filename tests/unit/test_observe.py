@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from ebs_backup.ec2 import Region
@@ -39,6 +41,28 @@ def test_to_a_retention_every_snapshot_of_the_deployment_matters(ec2: Simulator,
 
     assert observe(region, policy(), RUN).snapshots == ()
     assert len(observe(region, policy(retention=Retention(daily=1)), RUN).snapshots) == 5
+
+
+def test_of_a_complete_snapshot_only_the_tags_are_kept_that_say_whose_it_is(ec2: Simulator, region: Region) -> None:
+    _add_tags(ec2, *add_snapshots(ec2, "vol-1", days=1), {"Owner": "somebody", "ebs-backup:Device": "/dev/sdf"})
+
+    (seen,) = observe(region, policy(retention=Retention(daily=1)), RUN).snapshots
+
+    assert seen.tags.keys() == {f"ebs-backup:{word}" for word in ("Policy", "RunId", "Region", "VolumeId")}
+
+
+@pytest.mark.parametrize("volume_id", ["pending", "vol-other"])
+def test_of_one_that_lacks_its_own_tags_all_are_kept(ec2: Simulator, region: Region, volume_id: str) -> None:
+    _add_tags(ec2, *add_snapshots(ec2, "vol-1", days=1), {"Owner": "x", "ebs-backup:VolumeId": volume_id})
+
+    (seen,) = observe(region, policy(retention=Retention(daily=1)), RUN).snapshots
+
+    assert seen.tags["Owner"] == "x"
+
+
+def _add_tags(ec2: Simulator, snapshot_id: str, tags: dict[str, str]) -> None:
+    snapshot = ec2.regions["eu-west-1"].snapshots[snapshot_id]
+    ec2.regions["eu-west-1"].add(replace(snapshot, tags={**snapshot.tags, **tags}))
 
 
 def test_whether_a_volume_still_exists_is_asked_only_if_it_makes_a_difference(ec2: Simulator, region: Region) -> None:
