@@ -11,6 +11,9 @@ from .limits import Limit
 # are in balance at one refusal in 47 requests.
 SLOWER, SLOWEST = 1 / 2, 1 / 16
 FASTER = 1.015
+# Requests of a burst that are left alone, since EC2 counts a request when it arrives: one that was quick on its way
+# finds less refilled than its sender thought.
+SPARE = 2
 
 
 class Clock(Protocol):
@@ -53,7 +56,7 @@ class TokenBucket:
     """One of EC2's request buckets: a burst, refilled at a rate; halved while EC2 says that others draw on it too."""
 
     def __init__(self, limit: Limit, now: float) -> None:
-        self._capacity = self._tokens = limit.burst
+        self._capacity = self._tokens = max(1.0, limit.burst - SPARE)
         self._full_rate = self._rate = limit.rate
         self._filled_at = now
         self._slowed_at = float("-inf")
@@ -62,6 +65,15 @@ class TokenBucket:
         """Return when the next token will be there, in the clock's seconds."""
         self._refill(now)
         return now if self._tokens >= 1 else now + (1 - self._tokens) / self._rate
+
+    def is_full(self, now: float) -> bool:
+        """Tell whether the bucket can take no more, so that what would refill it is lost."""
+        return self.tokens(now) >= self._capacity
+
+    def tokens(self, now: float) -> float:
+        """Return how many requests can go now."""
+        self._refill(now)
+        return self._tokens
 
     def take(self, now: float) -> None:
         """Spend a token."""

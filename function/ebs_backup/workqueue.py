@@ -12,9 +12,9 @@ from .limits import Limit
 from .model import Action, Problem
 from .pacing import Clock, TokenBucket
 
-# Which requests can carry out an action; those it may come to, in the order of who goes first. What has no choice comes
-# before what has: then both buckets of creating requests run dry at the same moment, not one of them earlier. Sets
-# bring further work, their tags; these and deletions can wait until the snapshots are made.
+# Which operations can carry out an action, in the order of who goes first. What has no choice comes before what has:
+# then both creating operations end at the same moment. Sets bring further work, their tags; these and deletions can wait
+# until the snapshots are made, but for one rule: no bucket stays full, since nothing refills a full one.
 _LINES = (
     ("CreateSnapshots",),
     ("CreateSnapshot",),
@@ -123,13 +123,20 @@ class WorkQueue:
 
     def _soonest(self, now: float) -> tuple[float, tuple[str, ...], str | None]:
         """Return when the next task can go, in which line it stands, and by which operation it goes."""
-        soonest: tuple[float, tuple[str, ...], str | None] = (now, (), None)
-        for operations, tasks in self._lines.items():
-            for operation in operations if tasks else ():
-                ready_at = max(now, tasks[0].not_before, self._buckets[operation].ready_at(now))
-                if soonest[2] is None or ready_at < soonest[0]:
-                    soonest = ready_at, operations, operation
-        return soonest
+        choices = [
+            (max(now, tasks[0].not_before, self._buckets[operation].ready_at(now)), operations, operation)
+            for operations, tasks in self._lines.items()
+            for operation in self._ways(operations, len(tasks), now)
+        ]
+        # Of equals the first: the lines are in their order.
+        return min(choices, key=lambda c: (c[0], not self._buckets[c[2]].is_full(now)), default=(now, (), None))
+
+    def _ways(self, operations: tuple[str, ...], count: int, now: float) -> tuple[str, ...]:
+        """Return the operations to choose from: not more than one while its bucket has enough for the whole line."""
+        if not count:
+            return ()
+        enough = self._buckets[operations[0]].tokens(now) >= count
+        return operations[:1] if enough else operations
 
     def _take(self, operations: tuple[str, ...], operation: str, now: float) -> Task:
         self._buckets[operation].take(now)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebs_backup.limits import Limit
-from ebs_backup.pacing import SystemClock, TokenBucket
+from ebs_backup.pacing import SPARE, SystemClock, TokenBucket
 
 
 def _spend(bucket: TokenBucket, until: float) -> int:
@@ -18,8 +18,21 @@ def _spend(bucket: TokenBucket, until: float) -> int:
     return taken
 
 
-def test_the_burst_is_there_at_once_and_then_tokens_come_at_the_rate() -> None:
-    assert _spend(TokenBucket(Limit(100, 5), now=0.0), until=60.0) == 100 + 5 * 60
+def test_the_burst_but_for_a_few_is_there_at_once_and_then_tokens_come_at_the_rate() -> None:
+    assert _spend(TokenBucket(Limit(100, 5), now=0.0), until=60.0) == 100 - SPARE + 5 * 60
+
+
+def test_of_a_bucket_of_one_there_is_one() -> None:
+    assert _spend(TokenBucket(Limit(1, 1), now=0.0), until=3.0) == 1 + 3
+
+
+def test_requests_that_were_refused_together_slow_an_operation_down_once() -> None:
+    bucket = TokenBucket(Limit(100, 5), now=0.0)
+
+    for _ in range(4):
+        bucket.throttled(1.0, taken_at=0.9)
+
+    assert bucket.ready_at(1.0) == 1.0 + 1 / 2.5
 
 
 @given(st.integers(1, 100), st.floats(0.5, 50), st.floats(0, 1000))
