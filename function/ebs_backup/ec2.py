@@ -176,6 +176,7 @@ def _client(region: str) -> "EC2Client":
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
         max_pool_connections=MAX_CONNECTIONS,
+        parameter_validation=False,  # an eighth of the CPU time of a call, spent on what mypy has checked
     )
     return _session().client("ec2", region_name=region, config=config)
 

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 
 from ebs_backup.ec2 import PAGE_SIZE, READ_ATTEMPTS, Region
 from ebs_backup.errors import Ec2Error, Kind
@@ -129,8 +130,12 @@ def test_reading_without_an_answer_ends_after_some_attempts(ec2: Simulator, regi
 
 
 def test_what_was_never_sent_is_no_lost_answer(region: Region) -> None:
-    with pytest.raises(Ec2Error, match="ParamValidationError") as caught:
-        region.snapshots({"status": [7]})  # type: ignore[list-item]
+    def refuse(**_: object) -> None:
+        raise NoCredentialsError
+
+    region._client.meta.events.register("before-sign.ec2", refuse)
+    with pytest.raises(Ec2Error, match="NoCredentialsError") as caught:
+        region.volumes()
 
     assert caught.value.kind is Kind.REFUSED
 
