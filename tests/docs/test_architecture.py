@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from ebs_backup.ec2 import CONNECT_TIMEOUT, CONNECTIONS_PER_REGION, READ_TIMEOUT
-from ebs_backup.engine import LOOK_AGE, MAX_ATTEMPTS, SETTLED
+from ebs_backup.ec2 import CONNECT_TIMEOUT, MAX_CONNECTIONS, READ_TIMEOUT
+from ebs_backup.engine import LOOK_AGE, MAX_ATTEMPTS, REQUESTS_PER_CONNECTION, SETTLED
 from ebs_backup.errors import WAITS, Kind, kind_of
 from ebs_backup.handler import RESERVE
 from ebs_backup.model import Attachment, Create, Volume
+from ebs_backup.pacing import FASTER, SPARE
 from ebs_backup.policy import Policy
 from ebs_backup.tags import MAX_TAGS, creation_tags
 from tests.docs.markdown import ROOT, codes, rows, section
@@ -44,7 +45,9 @@ def test_every_tag_of_a_snapshot_is_told() -> None:
         f"if after {SETTLED:.0f} seconds there is still nothing",
         f"tried {MAX_ATTEMPTS} times at most",
         f"{min(WAITS.values()):.0f} to {max(WAITS.values()):.0f} seconds",
-        f"has {CONNECTIONS_PER_REGION} connections",
+        f"up to {MAX_CONNECTIONS} connections, one for every {REQUESTS_PER_CONNECTION} requests",
+        f"{('no', 'one', 'two')[SPARE]} requests short of a burst",
+        f"comes back by {(FASTER - 1) * 100:.1f} percent",
         f"last {RESERVE} seconds before Lambda's timeout: {CONNECT_TIMEOUT + READ_TIMEOUT} of them",
         f"({CONNECT_TIMEOUT} to connect, {READ_TIMEOUT} to read)",
         f"EC2's limit of {MAX_TAGS}",
