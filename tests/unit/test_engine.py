@@ -27,7 +27,7 @@ from ebs_backup.pacing import SystemClock
 from ebs_backup.plan import plan
 from ebs_backup.policy import Policy
 from ebs_backup.retention import Retention
-from sandbox.ec2 import Attachment, Clock, Fault, Request, Simulator, Volume, attach
+from sandbox.ec2 import AnswerLost, Attachment, Clock, Fault, Request, Simulator, Volume, attach
 from sandbox.ec2 import Ec2Error as Ec2Refusal
 from sandbox.ec2.limits import Rate
 from tests.unit.builders import REGION, RUN, policy
@@ -613,6 +613,26 @@ def test_the_snapshot_behind_a_lost_answer_is_found_at_once(runs: Runs) -> None:
     runs.run()
 
     assert runs.clock.now() - start < 2
+
+
+@pytest.mark.parametrize("late", [1.0, 8.0, 14.0])
+def test_work_that_ec2_does_only_after_its_answer_was_lost_makes_no_duplicate(runs: Runs, late: float) -> None:
+    add_volumes(runs.ec2, 2)
+    waiting: list[tuple[float, Request]] = []
+
+    def work_late(request: Request) -> None:
+        if request.action == "CreateSnapshot" and not waiting:
+            waiting.append((runs.clock.now() + late, request))
+            raise AnswerLost
+        due, first = waiting[-1] if waiting else (0.0, None)
+        if first and runs.clock.now() >= due:
+            waiting.append((0.0, None))  # type: ignore[arg-type]
+            runs.ec2.call(first.action, first.parameters, region=REGION)
+
+    runs.ec2.hooks.append(work_late)
+    runs.run()
+
+    assert runs.snapshots() == {"vol-0000": 1, "vol-0001": 1}
 
 
 def test_a_set_of_which_only_a_part_can_be_seen_yet_is_waited_for(runs: Runs) -> None:
