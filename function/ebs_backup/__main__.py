@@ -21,9 +21,10 @@ from .pacing import Clock, SystemClock
 from .page import page
 from .policy import Policy, PolicyError, parse_policy
 from .preview import coloured, plain, preview
-from .report import RegionResult, Run, RunFailed, report
+from .regional import RegionResult
+from .report import Run, RunFailed, report
 from .request import Request
-from .run import run
+from .run import MAX_ACTIONS, run
 
 _LISTS = {"region": "regions", "exclude_region": "exclude_regions"}
 _WORDS = (
@@ -48,24 +49,25 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None) -> 
             clock=clock or SystemClock(),
             deadline=float("inf"),  # nobody ends it but the person who waits for it
             watch=progress,
+            listed=options.listed,
         )
-        options.show(done, options)
+        options.show(done, progress.results, options)
     except (OSError, ValueError, BotoCoreError, RunFailed) as error:
         print(f"ebs_backup: {error}", file=sys.stderr)
         return 2
     finally:
         progress.clear()
-    return int(done.failed or any(result.plan and result.plan.brake for result in done.results))
+    return int(done.failed or any(region.known.deletion_brake for region in done.regions))
 
 
-def _show_plan(done: Run, options: argparse.Namespace) -> None:
+def _show_plan(done: Run, results: Sequence[RegionResult], options: argparse.Namespace) -> None:
     if options.json:
-        print(json.dumps(report(done, listed=sys.maxsize), indent=2))
+        print(json.dumps(report(done), indent=2))
     else:
-        print("\n".join(preview(done, coloured if _takes_colour() else plain)))
+        print("\n".join(preview(done.policy, results, coloured if _takes_colour() else plain)))
 
 
-def _write_page(done: Run, options: argparse.Namespace) -> None:
+def _write_page(done: Run, _: Sequence[RegionResult], options: argparse.Namespace) -> None:
     Path(options.output).write_text(page(report(done), history=()), encoding="utf-8")
     print(options.output)
 
@@ -75,10 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="plan|report")
     plan = commands.add_parser("plan", help="show what a run would create, keep and delete, and why")
     plan.add_argument("--json", action="store_true", help="print the run report instead")
-    plan.set_defaults(show=_show_plan)
+    plan.set_defaults(show=_show_plan, listed=sys.maxsize)
     pages = commands.add_parser("report", help="write a page that shows how well the account is covered")
     pages.add_argument("--output", default="ebs-backup.html", metavar="FILE", help="the page (default: %(default)s)")
-    pages.set_defaults(show=_write_page)
+    pages.set_defaults(show=_write_page, listed=MAX_ACTIONS)
     for command in (plan, pages):
         _add_policy_options(command)
     return parser
@@ -124,15 +126,20 @@ def _retention(rules: str) -> dict[str, int]:
 
 
 class _Progress:
-    """Counts the regions on a terminal, beside the output proper."""
+    """Collects what came of the regions, and counts them on a terminal, beside the output proper."""
 
     def __init__(self) -> None:
-        self._through = 0
+        self._results: dict[str, RegionResult] = {}
+
+    @property
+    def results(self) -> Sequence[RegionResult]:
+        return [self._results[region] for region in sorted(self._results)]
 
     def __call__(self, result: RegionResult) -> None:
-        self._through += 1
+        self._results[result.region] = result
         if sys.stderr.isatty():
-            print(f"\r\x1b[K{self._through} regions read, {result.region} last", end="", file=sys.stderr, flush=True)
+            through = f"{len(self._results)} regions read, {result.region} last"
+            print(f"\r\x1b[K{through}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         if sys.stderr.isatty():

@@ -4,7 +4,8 @@ Pure: volumes, snapshots, outcomes and the time are arguments.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -95,29 +96,32 @@ def creator(policy: Policy, snapshot: Snapshot) -> str:
     return "by hand or another tool"
 
 
-def coverage_summary(policy: Policy, covers: Sequence[VolumeCoverage]) -> dict[str, Any]:
+def ages(covers: Iterable[VolumeCoverage]) -> Mapping[float, int]:
+    """Count the volumes that have a recovery point by its age in hours."""
+    return dict(Counter(each.age_hours for each in covers if each.newest))
+
+
+def coverage_summary(policy: Policy, selected: int, covered: int) -> dict[str, Any]:
     """Return how many of the selected volumes are covered, as the report shows it."""
-    covered = sum(each.covered for each in covers)
     return {
         "objective_hours": policy.recovery_point_objective_hours,
-        "selected": len(covers),
+        "selected": selected,
         "covered": covered,
         # Rounded down, so that 100 means all of them.
-        "percent": math.floor(1000 * covered / len(covers)) / 10 if covers else None,
+        "percent": math.floor(1000 * covered / selected) / 10 if selected else None,
     }
 
 
-def age_summary(covers: Sequence[VolumeCoverage]) -> dict[str, Any]:
-    """Return how old the recovery points are, as the report shows it."""
-    ages = [each.age_hours for each in covers if each.newest]
+def age_summary(ages: Mapping[float, int], selected: int) -> dict[str, Any]:
+    """Return how old the recovery points of the selected volumes are, as the report shows it."""
     classes = dict.fromkeys((*BOUNDS, None), 0)
-    for age in ages:
-        classes[next((bound for bound in BOUNDS if age <= bound), None)] += 1
+    for age, count in ages.items():
+        classes[next((bound for bound in BOUNDS if age <= bound), None)] += count
     return {
         "max_hours": round(max(ages), 1) if ages else None,
-        "median_hours": round(median(ages), 1) if ages else None,
+        "median_hours": round(median(Counter(ages).elements()), 1) if ages else None,
         "histogram": [{"up_to_hours": bound, "volumes": count} for bound, count in classes.items()],
-        "never": sum(each.newest is None for each in covers),
+        "never": selected - sum(ages.values()),
     }
 
 

@@ -3,10 +3,11 @@
 Pure text from a run's results; knows terminals only as far as colours go.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from .model import Action, Create, Plan, Verdict
-from .report import RegionResult, Run
+from .policy import Policy
+from .regional import RegionResult
 from .retention import in_words
 
 Paint = Callable[[str, str], str]
@@ -24,16 +25,16 @@ def coloured(kind: str, text: str) -> str:
     return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
 
 
-def preview(run: Run, paint: Paint) -> Iterator[str]:
+def preview(policy: Policy, results: Sequence[RegionResult], paint: Paint) -> Iterator[str]:
     """Yield the lines that show what a run would do, region by region, and why."""
-    yield f"Policy {run.policy.name} {in_words(run.policy.retention)}."
-    quiet = [result.region for result in run.results if result.plan and not _has_anything(result.plan)]
-    for result in run.results:
+    yield f"Policy {policy.name} {in_words(policy.retention)}."
+    quiet = [result.region for result in results if result.plan and not _has_anything(result.plan)]
+    for result in results:
         if result.region not in quiet:
             yield from _region(result, paint)
     if quiet:
         yield f"\nNothing in {', '.join(quiet)}."
-    yield f"\n{_totals(run)}"
+    yield f"\n{_totals(results)}"
 
 
 def _has_anything(plan: Plan) -> bool:
@@ -43,7 +44,7 @@ def _has_anything(plan: Plan) -> bool:
 def _region(result: RegionResult, paint: Paint) -> Iterator[str]:
     if result.problem:
         yield f"\n{result.region}"
-        expected = ", as expected" if result.status == "denied" else ""
+        expected = ", as expected" if result.is_expected(result.problem) else ""
         problem = result.problem
         yield paint("problem", f"  not read{expected}: {problem.operation}: {problem.code}: {problem.message}")
     if result.plan:
@@ -79,12 +80,12 @@ def _verdict(verdict: Verdict, paint: Paint) -> str:
     return paint(kind, f"  {kind:7} {snapshot.id}  {snapshot.volume_id}  {taken}  {', '.join(verdict.reasons)}")
 
 
-def _totals(run: Run) -> str:
-    plans = [result.plan for result in run.results if result.plan]
+def _totals(results: Sequence[RegionResult]) -> str:
+    plans = [result.plan for result in results if result.plan]
     creates = sum(len(a.volumes) for plan in plans for a in plan.actions if isinstance(a, Create))
     deletes = sum(a.operation == "DeleteSnapshot" for plan in plans for a in plan.actions)
     keeps = sum(verdict.keep for plan in plans for verdict in plan.verdicts)
-    unread = sum(result.problem is not None for result in run.results)
+    unread = sum(result.problem is not None for result in results)
     parts = [f"{creates} to create", f"{deletes} to delete", f"{keeps} to keep"]
     parts += [f"{_counted(unread, 'region')} not read"] if unread else []
     return f"Snapshots: {', '.join(parts)}."

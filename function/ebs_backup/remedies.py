@@ -35,9 +35,19 @@ _TAGS = (
     "Correct snapshot_tags, or turn copy_volume_tags off."
 )
 
+_ENDED = (
+    "Lambda ended the function, most often since its time or its memory was used up; what it had done until then is "
+    "done. The next run goes on. If it happens again, raise timeout or memory_size."
+)
+
 _REMEDIES = {
     "": "The run was out of time before it came to this. The next run goes on with it. If it happens often, raise "
-    "timeout (at most 900 seconds), or divide the regions between two deployments.",
+    "timeout (at most 900 seconds), or let a run take many invocations: engine = step_functions.",
+    **dict.fromkeys(
+        ("Sandbox.Timedout", "States.Timeout", "Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown"), _ENDED
+    ),
+    "StoreError": "What was found in the region could not be kept in the bucket, or not be read from it. See whether "
+    "the run role, the bucket's policy and its key allow it; the snapshots are not affected.",
     **dict.fromkeys(("UnauthorizedOperation", "AccessDenied", "AccessDeniedException"), _ALLOW),
     **dict.fromkeys(("AuthFailure", "OptInRequired", "InvalidClientTokenId", "UnrecognizedClientException"), _ENABLE),
     **dict.fromkeys(("Blocked", "PendingVerification"), _ASK_AWS),

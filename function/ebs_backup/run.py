@@ -1,10 +1,10 @@
 """A run: the four steps in every region, at the same time. A region that fails stops no other.
 
-For whoever starts one: the Lambda function, or a person at a terminal.
+For whoever starts one: the Lambda function, in one invocation or step by step, or a person at a terminal.
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,18 +13,24 @@ from .coverage import VolumeCoverage, cover
 from .ec2 import Region, connect
 from .engine import Engine
 from .errors import Ec2Error
-from .model import Outcome, Plan, Problem
+from .model import Outcome, Plan, Problem, Status
 from .observe import observe, recovery_points
 from .pacing import Clock
 from .plan import plan
 from .policy import Policy
-from .report import RegionResult, Run, RunFailed
+from .regional import RegionReport, RegionResult, region_report
+from .report import Run, RunFailed, log_region
 from .request import Request, regions_to_visit
 from .selection import select
 
 log = logging.getLogger(__name__)
 
 Watch = Callable[[RegionResult], object]
+
+# How many actions a dry run's report lists, and how many verdicts, over all regions.
+MAX_ACTIONS = 1500
+
+NOT_MEASURED = Problem("DescribeSnapshots", "", "out of time before coverage was measured")
 
 
 def run(
@@ -35,75 +41,78 @@ def run(
     clock: Clock,
     deadline: float,
     watch: Watch = lambda _: None,
+    listed: int = MAX_ACTIONS,
 ) -> Run:
-    """Make one run and return what came of it; `watch` is told of each region as it is through.
+    """Make one run and return what came of it; `watch` is shown each region's full result as it is through.
 
     Raises RunFailed if it cannot be known which regions there are, RequestError if none is left to visit.
     """
     at, start = clock.utc(), clock.now()
-    regions = regions_to_visit(policy, request, _enabled_regions(policy, request, home_region, clock, deadline))
-    log.info("run_started", extra={"policy": policy.name, "run_id": request.run_id, "regions": regions})
-    visit = _Visit(policy, request, at, clock, deadline, watch)
+    regions = begin(policy, request, home_region=home_region, clock=clock, deadline=deadline)
+    visitor = Visitor(policy=policy, request=request, at=at, clock=clock, deadline=deadline)
+
+    def report_of(name: str) -> RegionReport:
+        result = visitor.visit(name)
+        watch(result)
+        report = region_report(result, listed=listed // len(regions))
+        log_region("region_completed", report)
+        return report
+
     with ThreadPoolExecutor(len(regions), thread_name_prefix="visit") as pool:
-        results = tuple(pool.map(visit, regions))
-    return Run(
-        policy=policy,
-        request=request,
-        started_at=at,
-        duration_seconds=clock.now() - start,
-        results=results,
-    )
+        reports = tuple(pool.map(report_of, regions))
+    return Run(policy=policy, request=request, started_at=at, duration_seconds=clock.now() - start, regions=reports)
 
 
-def _enabled_regions(
-    policy: Policy, request: Request, home_region: str, clock: Clock, deadline: float
-) -> Collection[str]:
-    """Ask EC2 which regions there are, unless they are named: the question itself may be denied."""
-    if policy.regions or request.regions:
-        return ()
-    try:
-        return connect(home_region, clock, deadline).enabled_regions()
-    except Ec2Error as error:
-        raise RunFailed(f"cannot look up the account's regions (`regions` can name them): {error}") from None
+def begin(policy: Policy, request: Request, *, home_region: str, clock: Clock, deadline: float) -> tuple[str, ...]:
+    """Return the regions of a run, which begins with that; raise RunFailed, or RequestError, as a run does.
+
+    EC2 is asked which regions there are unless they are named: the question itself may be denied.
+    """
+    enabled: tuple[str, ...] = ()
+    if not (policy.regions or request.regions):
+        try:
+            enabled = connect(home_region, clock, deadline).enabled_regions()
+        except Ec2Error as error:
+            raise RunFailed(f"cannot look up the account's regions (`regions` can name them): {error}") from None
+    regions = regions_to_visit(policy, request, enabled)
+    log.info("run_started", extra={"policy": policy.name, "run_id": request.run_id, "regions": regions})
+    return regions
 
 
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    """Observe, plan and apply in one region."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Visits regions for a run that began at that time.
+
+    Where a visit is one of many in a region, and leaves anything unfinished, it measures no coverage: with so many
+    volumes, reading takes longer than what is left of the time, and the next visit will measure it.
+    """
 
     policy: Policy
     request: Request
     at: datetime
     clock: Clock
     deadline: float
-    watch: Watch
+    one_of_many: bool = False
 
-    def __call__(self, name: str) -> RegionResult:
-        """Return what came of the region; never raise, or one region would end the others' run."""
+    def visit(self, name: str) -> RegionResult:
+        """Observe, plan and apply in one region; never raise, or one region would end the others' run."""
         start = self.clock.now()
         region: Region | None = None
-        made: Plan | None = None
-        outcomes: tuple[Outcome, ...] = ()
-        covers: tuple[VolumeCoverage, ...] = ()
         problem: Problem | None = None
+        found = _Found()
         try:
             region = connect(name, self.clock, self.deadline)
-            world = observe(region, self.policy, self.request.run_id)
-            made = plan(world, self.policy, self.request.run_id, self.at)
-            outcomes = self._apply(region, made, start)
-            selected = select(self.policy, world.volumes).selected
-            points = recovery_points(region, self.policy, selected, self.at)
-            covers = cover(self.policy, selected, points, outcomes, self.at)
+            problem = self._take_steps(region, start, found)
         except Ec2Error as error:
             problem = error.problem
         except Exception as error:
             log.exception("region_failed_unexpectedly", extra={"region": name})
             problem = Problem("", type(error).__name__, str(error))
-        result = RegionResult(
+        return RegionResult(
             region=name,
-            plan=made,
-            outcomes=outcomes,
-            covers=covers,
+            plan=found.plan,
+            outcomes=found.outcomes,
+            covers=found.covers,
             problem=problem,
             dry_run=self.request.dry_run,
             denial_expected=name in self.policy.expected_denied_regions,
@@ -111,11 +120,26 @@ class _Visit:
             api_calls=region.calls if region else {},
             throttled_calls=region.throttled if region else {},
         )
-        self.watch(result)
-        return result
 
-    def _apply(self, region: Region, made: Plan, observed_at: float) -> tuple[Outcome, ...]:
-        if self.request.dry_run:
-            return ()
-        engine = Engine(region, self.policy, self.request.run_id, self.clock, self.deadline)
-        return engine.carry_out(made, observed_at)
+    def _take_steps(self, region: Region, start: float, found: "_Found") -> Problem | None:
+        """Fill in what is found, step by step; return why the last one is left out, if it is."""
+        policy, run_id = self.policy, self.request.run_id
+        world = observe(region, policy, run_id)
+        found.plan = plan(world, policy, run_id, self.at)
+        if not self.request.dry_run:
+            found.outcomes = Engine(region, policy, run_id, self.clock, self.deadline).carry_out(found.plan, start)
+        if self.one_of_many and any(outcome.status is Status.UNFINISHED for outcome in found.outcomes):
+            return NOT_MEASURED
+        selected = select(policy, world.volumes).selected
+        points = recovery_points(region, policy, selected, self.at)
+        found.covers = cover(policy, selected, points, found.outcomes, self.at)
+        return None
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a visit has come to so far, whatever ends it."""
+
+    plan: Plan | None = None
+    outcomes: Sequence[Outcome] = ()
+    covers: Sequence[VolumeCoverage] = ()

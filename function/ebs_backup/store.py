@@ -1,12 +1,14 @@
-"""The store: run reports as objects in the deployment's bucket, for auditors and for the strip of the last runs.
+"""The store: reports as objects in the deployment's bucket.
 
-What a later report needs to know of earlier ones is in their keys, so that listing them is enough:
-`<prefix>YYYY/MM/DD/<run id>.<status>.<percent covered>.json`, and the same with `.html`.
+Those of runs are for auditors and for the strip of the last runs. What a later report needs to know of earlier ones is
+in their keys, so that listing them is enough: `<prefix>YYYY/MM/DD/<run id>.<status>.<percent covered>.json`, and the
+same with `.html`. Those of regions are for the same run's next round and for its end.
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .page import page
+from .regional import RegionReport
+from .shape import read
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -27,7 +31,7 @@ _KEY = re.compile(r".*/(?P<run_id>[^/]+)\.(?P<status>completed|failed)\.(?P<perc
 
 
 class StoreError(Exception):
-    """The report could not be stored; says why."""
+    """A report could not be stored, or not be read; says why."""
 
 
 def store(bucket: str, prefix: str, report: Mapping[str, Any], at: datetime) -> str:
@@ -44,6 +48,25 @@ def store(bucket: str, prefix: str, report: Mapping[str, Any], at: datetime) -> 
     except (BotoCoreError, ClientError) as error:
         raise StoreError(f"the report could not be stored in {bucket}: {error}") from error
     return key
+
+
+def store_region(bucket: str, key: str, report: RegionReport) -> None:
+    """Store a region's report in place of an earlier one; raise StoreError."""
+    try:
+        _put(bucket, key, "application/json", json.dumps(asdict(report)))
+    except (BotoCoreError, ClientError) as error:
+        raise StoreError(f"{key} could not be stored in {bucket}: {error}") from error
+
+
+def stored_region(bucket: str, key: str) -> RegionReport | None:
+    """Return a region's report, or None if there is none; raise StoreError if that cannot be known."""
+    try:
+        text = _client().get_object(Bucket=bucket, Key=key)["Body"].read()
+        return read(RegionReport, json.loads(text), "report")
+    except (BotoCoreError, ClientError, ValueError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise StoreError(f"{key} could not be read from {bucket}: {error}") from error
 
 
 def key_of(prefix: str, report: Mapping[str, Any], at: datetime) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 from ebs_backup.coverage import VolumeCoverage
 from ebs_backup.model import Create, Outcome, Plan, Problem, Skip, Status, Tag, Verdict
 from ebs_backup.policy import Policy
-from ebs_backup.report import RegionResult, Run, report
+from ebs_backup.regional import RegionResult, region_report
+from ebs_backup.report import Run, report
 from ebs_backup.request import Request
+from ebs_backup.run import MAX_ACTIONS
 from tests.unit.builders import AT, RUN, snapshot, volume
 
 Json = dict[str, Any]
@@ -21,16 +23,17 @@ def reported(
     name: str = "nightly",
 ) -> Json:
     """Return the report of a run; each region's uncovered volumes are given, the others are covered."""
+    full = [
+        replace(result, dry_run=dry_run, covers=_covers(result, (uncovered or {}).get(result.region, ())))
+        for result in results
+    ]
     return report(
         Run(
             policy=Policy(name=name),
             request=Request(RUN, dry_run=dry_run),
             started_at=AT,
             duration_seconds=61.5,
-            results=[
-                replace(result, dry_run=dry_run, covers=_covers(result, (uncovered or {}).get(result.region, ())))
-                for result in results
-            ],
+            regions=[region_report(result, listed=MAX_ACTIONS // len(full)) for result in full],
         )
     )
 

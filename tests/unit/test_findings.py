@@ -1,12 +1,16 @@
 """What a report comes to; test_page has the words as a reader meets them."""
 
+from dataclasses import replace
+
 import pytest
 
+from ebs_backup.model import Problem
 from ebs_backup.page.findings import (
     CREATING,
     DELETING,
     TAGGING,
     failed,
+    findings,
     headline,
     is_unread,
     tone,
@@ -50,6 +54,15 @@ def test_failures_are_counted_by_what_they_failed_to_do_but_for_those_that_were_
 
     assert [failed(regions, operations) for operations in (CREATING, DELETING, TAGGING)] == [2, 1, 0]
     assert failed(closed, CREATING) == 0
+
+
+def test_of_a_region_that_was_read_in_part_it_is_not_said_that_nothing_is_known() -> None:
+    cut_short = replace(ONE, problem=Problem("", "Sandbox.Timedout", "Task timed out"))
+
+    assert [finding.text for finding in findings(reported(cut_short, UNREAD))] == [
+        "Nothing is known of the volumes in us-east-1, which could not be read.",
+        "Not everything is known of the volumes in eu-west-1, which could not be read to the end.",
+    ]
 
 
 def test_a_region_that_was_closed_on_purpose_is_unread_and_yet_no_finding() -> None:

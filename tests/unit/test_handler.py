@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ebs_backup import handler, run
+from ebs_backup import handler, publish, run
 from ebs_backup.handler import lambda_handler
 from ebs_backup.policy import PolicyError
 from ebs_backup.report import RunFailed
@@ -142,7 +142,7 @@ def test_lambdas_retry_of_a_failed_run_does_only_what_is_missing(function: Funct
 
 
 def test_an_invocation_that_runs_out_of_time_fails_with_what_is_left(function: Function, ec2: Simulator) -> None:
-    add_volumes(ec2, 150)
+    add_volumes(ec2, 300)
     function.context.remaining_millis = 31_000
 
     with pytest.raises(RunFailed, match=r"- eu-west-1: vol-.*: out of time"):
@@ -237,7 +237,7 @@ def test_what_was_done_is_stored_and_what_was_only_planned_is_not(
         stored.append(given)
         return "key"
 
-    monkeypatch.setattr(handler, "store", keep)
+    monkeypatch.setattr(publish, "store", keep)
     function.deploy(report_bucket="reports", report_prefix="nightly/reports/")
     add_volumes(ec2, 1)
 
@@ -254,7 +254,7 @@ def test_a_report_that_cannot_be_stored_fails_a_run_that_did_everything_else(
     def closed(*_: object) -> str:
         raise StoreError("the report could not be stored in reports: AccessDenied")
 
-    monkeypatch.setattr(handler, "store", closed)
+    monkeypatch.setattr(publish, "store", closed)
     function.deploy(report_bucket="reports")
     add_volumes(ec2, 1)
 
@@ -279,7 +279,7 @@ def test_the_metrics_are_printed_a_document_a_line(
 def test_a_run_of_some_regions_speaks_for_itself_alone(
     function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handler, "store", lambda *_: pytest.fail("stored"))
+    monkeypatch.setattr(publish, "store", lambda *_: pytest.fail("stored"))
     function.deploy(report_bucket="reports")
 
     function.invoke({"regions": ["eu-west-1"]})

@@ -14,6 +14,11 @@ def test_so_have_refusals_lost_answers_and_the_end_of_time(error_code: str) -> N
     assert is_known(error_code)
 
 
+@pytest.mark.parametrize("error_code", ["Sandbox.Timedout", "States.Timeout", "Runtime.ExitError", "StoreError"])
+def test_so_has_whatever_ends_the_visits_of_a_region(error_code: str) -> None:
+    assert is_known(error_code)
+
+
 def test_of_any_other_it_is_said_where_to_read_on() -> None:
     assert not is_known("Odd")
     assert "Error codes for the Amazon EC2 API" in remedy("Odd")

@@ -1,11 +1,14 @@
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 
 from ebs_backup.model import Create, Outcome, Plan, Problem, Skip, Status, Tag, Verdict
-from ebs_backup.report import MAX_ACTIONS, MAX_LISTED, RegionResult, Run, log_report, report, summary
+from ebs_backup.regional import MAX_LISTED, RegionResult, region_report
+from ebs_backup.report import Run, log_region, log_run, report, summary
 from ebs_backup.request import Request
+from ebs_backup.run import MAX_ACTIONS
 from tests.unit.builders import AT, RUN, policy, snapshot, volume
 
 DENIED = Problem("DescribeVolumes", "UnauthorizedOperation", "explicit deny in a service control policy")
@@ -18,7 +21,7 @@ def _run(*results: RegionResult) -> Run:
         request=Request(RUN),
         started_at=AT,
         duration_seconds=1.23456,
-        results=results,
+        regions=[region_report(result, listed=MAX_ACTIONS // len(results)) for result in results],
     )
 
 
@@ -110,17 +113,19 @@ def test_the_summary_says_how_many_volumes_lack_a_snapshot_and_why() -> None:
 def test_in_a_region_expected_to_be_denied_a_denial_fails_no_run_but_anything_else_does(
     problem: Problem, status: str
 ) -> None:
-    result = RegionResult(region="us-east-1", problem=problem, denial_expected=True)
+    run = _run(RegionResult(region="us-east-1", problem=problem, denial_expected=True))
 
-    assert result.status == status
-    assert _run(result).failed == (status == "failed")
+    assert run.regions[0].status == status
+    assert run.failed == (status == "failed")
 
 
 def test_a_region_in_which_only_creating_is_denied_can_be_expected_too() -> None:
     outcomes = (Outcome(Status.FAILED, "vol-1", "CreateSnapshot", problem=DENIED),)
 
-    assert RegionResult(region="r", outcomes=outcomes, denial_expected=True).status == "denied"
-    assert RegionResult(region="r", outcomes=outcomes).status == "failed"
+    expected = RegionResult(region="r", plan=Plan("r", 1), outcomes=outcomes, denial_expected=True)
+
+    assert _run(expected).regions[0].status == "denied"
+    assert _run(replace(expected, denial_expected=False)).regions[0].status == "failed"
 
 
 def test_the_report_of_a_catastrophe_stays_small_and_says_what_it_leaves_out() -> None:
@@ -194,7 +199,10 @@ def test_a_dry_run_shows_each_snapshot_with_its_verdict() -> None:
 
 def test_each_region_and_the_run_are_logged_as_events_with_their_data(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        log_report(_run(GOOD, UNREAD))
+        run = _run(GOOD, UNREAD)
+        for region in run.regions:
+            log_region("region_completed", region, round=1)
+        log_run(report(run))
 
     assert [(r.levelname, r.message) for r in caplog.records] == [
         ("INFO", "region_completed"),
@@ -202,13 +210,17 @@ def test_each_region_and_the_run_are_logged_as_events_with_their_data(caplog: py
         ("ERROR", "run_completed"),
     ]
     assert caplog.records[0].__dict__["report"]["created"] == 2
+    assert caplog.records[0].__dict__["round"] == 1
+    assert "regions" not in caplog.records[2].__dict__["report"]
 
 
 def test_each_planned_action_of_a_dry_run_is_logged_by_itself(caplog: pytest.LogCaptureFixture) -> None:
     actions = (Create((volume("vol-1"),), "why"), Tag("snap-2", "vol-2", {}, "why"))
 
     with caplog.at_level(logging.INFO):
-        log_report(_run(RegionResult(region="r", plan=Plan("r", 2, actions), dry_run=True)))
+        log_region(
+            "region_completed", *_run(RegionResult(region="r", plan=Plan("r", 2, actions), dry_run=True)).regions
+        )
 
     planned = [r.__dict__["action"] for r in caplog.records if r.message == "action_planned"]
     assert [(a["operation"], a["volume_ids"]) for a in planned] == [

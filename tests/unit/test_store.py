@@ -10,16 +10,18 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from ebs_backup import store as module
+from ebs_backup.regional import RegionReport, RegionResult, region_report
 from ebs_backup.report import Run, report
 from ebs_backup.request import Request
-from ebs_backup.store import LAST_RUNS, StoreError, key_of, runs_in, store
+from ebs_backup.store import LAST_RUNS, StoreError, key_of, runs_in, store, store_region, stored_region
 from tests.unit.builders import AT, policy
+from tests.unit.reports import ONE, VARIED
 
 PREFIX = "nightly/reports/"
 
 
 def _report(run_id: str = "r1", **changes: object) -> dict[str, Any]:
-    run = Run(policy=policy(), request=Request(run_id), started_at=AT, duration_seconds=1.0, results=())
+    run = Run(policy=policy(), request=Request(run_id), started_at=AT, duration_seconds=1.0, regions=())
     return report(run) | changes
 
 
@@ -104,3 +106,50 @@ def test_whatever_the_run_id_the_key_can_be_read_back(run_id: str, percent: floa
 
 def test_other_objects_are_passed_over() -> None:
     assert runs_in(["nightly/reports/readme.txt", "nightly/reports/2026/11/23/x.json", "nightly/abc.zip"]) == []
+
+
+# --- a region's report ---
+
+KEY = "nightly/rounds/r1/eu-west-1.json"
+
+
+def _of(result: RegionResult) -> RegionReport:
+    return region_report(result, listed=0)
+
+
+def test_a_regions_report_is_read_back_as_it_was_stored_last(bucket: Any) -> None:
+    store_region("reports", KEY, _of(ONE))
+    store_region("reports", KEY, _of(VARIED))
+
+    assert stored_region("reports", KEY) == _of(VARIED)
+    assert bucket.Object(KEY).get()["ContentType"] == "application/json"
+
+
+def test_a_regions_report_that_was_never_stored_is_none_and_no_failure(bucket: Any) -> None:
+    assert bucket
+
+    assert stored_region("reports", KEY) is None
+
+
+def test_whether_there_is_a_regions_report_may_be_impossible_to_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed:
+        def get_object(self, **_: str) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+
+        def put_object(self, **_: object) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
+
+    monkeypatch.setattr(module, "_client", Closed)
+
+    with pytest.raises(StoreError, match=rf"{KEY} could not be read from reports: .*AccessDenied"):
+        stored_region("reports", KEY)
+    with pytest.raises(StoreError, match=rf"{KEY} could not be stored in reports: .*AccessDenied"):
+        store_region("reports", KEY, _of(ONE))
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"region": 1}', '{"region": "r", "regoin": "r"}'])
+def test_what_is_no_regions_report_is_not_taken_for_one(bucket: Any, text: str) -> None:
+    bucket.put_object(Key=KEY, Body=text.encode())
+
+    with pytest.raises(StoreError, match=rf"{KEY} could not be read from reports"):
+        stored_region("reports", KEY)

@@ -56,14 +56,23 @@ def findings(report: Report) -> Iterator[Finding]:
         yield Finding(
             f"{counted(missing, 'volume')} {have} no completed snapshot of the last {objective}.", "uncovered"
         )
-    if unread := unread_regions(report):
-        yield Finding(f"Nothing is known of the volumes in {_named(unread)}, which could not be read.", "problems")
+    yield from _unread(report)
     for operations, words in ((CREATING, "created"), (DELETING, "deleted"), (TAGGING, "given all of its tags")):
         if count := failed(report["regions"].values(), operations):
             yield Finding(f"{counted(count, 'snapshot')} could not be {_plural(words, count)}.", "problems")
     if braked := [name for name, region in report["regions"].items() if region["deletion_brake"]]:
         would = "would hold: nothing would be" if report["dry_run"] else "held: nothing was"
         yield Finding(f"The deletion brake {would} deleted in {_named(braked)}.", "done")
+
+
+def _unread(report: Report) -> Iterator[Finding]:
+    unread = unread_regions(report)
+    partly = [name for name in unread if report["regions"][name]["selected"]]
+    if unknown := [name for name in unread if name not in partly]:
+        yield Finding(f"Nothing is known of the volumes in {_named(unknown)}, which could not be read.", "problems")
+    if partly:
+        words = f"Not everything is known of the volumes in {_named(partly)}, which could not be read to the end."
+        yield Finding(words, "problems")
 
 
 def uncovered(report: Report) -> int:
