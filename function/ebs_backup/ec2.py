@@ -14,7 +14,6 @@ from functools import cache
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 from botocore.parsers import ResponseParserError
@@ -22,6 +21,7 @@ from botocore.parsers import ResponseParserError
 from .errors import Ec2Error, Kind, kind_of
 from .model import Attachment, Create, Snapshot, Volume
 from .pacing import Clock
+from .session import session
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
@@ -31,6 +31,8 @@ MAX_CONNECTIONS = 8
 # The longest that a call may stay without an answer, in seconds: connecting, then reading.
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20
 CALL_TIMEOUT = CONNECT_TIMEOUT + READ_TIMEOUT
+# Seconds after the deadline in which reading goes on, page by page: to see what the work came to.
+GRACE = 5
 
 # EC2 returns at most 1,000 volumes or snapshots a page and takes at most 200 values a filter:
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
@@ -46,7 +48,8 @@ _session_lock = threading.Lock()
 class Region:
     """One region of EC2, counting the calls it makes and those that EC2 throttled.
 
-    After the deadline, in the clock's seconds, it reads no more: whatever was not read by then is a failure.
+    From `GRACE` seconds after the deadline, in the clock's seconds, it reads no more: whatever was not read by then is
+    a failure, and there is time left to tell of it.
     """
 
     def __init__(self, name: str, client: "EC2Client", clock: Clock, deadline: float = float("inf")) -> None:
@@ -136,6 +139,9 @@ class Region:
     def _read(self, method: str, **parameters: Any) -> Any:
         """Make a call that changes nothing; again while EC2 throttles it, and some times if its answer is lost."""
         for attempt in itertools.count(1):
+            if self._clock.now() >= self._deadline + GRACE:
+                operation = self._client.meta.method_to_api_mapping[method]
+                raise Ec2Error(operation, "", "out of time before all was read", Kind.REFUSED)
             try:
                 return self._call(method, **parameters)
             except Ec2Error as error:
@@ -178,12 +184,7 @@ def _client(region: str) -> "EC2Client":
         max_pool_connections=MAX_CONNECTIONS,
         parameter_validation=False,  # an eighth of the CPU time of a call, spent on what mypy has checked
     )
-    return _session().client("ec2", region_name=region, config=config)
-
-
-@cache
-def _session() -> boto3.Session:
-    return boto3.Session()
+    return session().client("ec2", region_name=region, config=config)
 
 
 def _error(operation: str, failure: Exception) -> Ec2Error:

@@ -8,15 +8,16 @@ import logging
 import os
 from typing import Any, Protocol
 
-from .ec2 import CONNECT_TIMEOUT, READ_TIMEOUT
+from .ec2 import CALL_TIMEOUT, GRACE
 from .pacing import SystemClock
 from .policy import parse_policy
 from .publish import publish
 from .request import parse_request
 from .run import run
 
-# Seconds before Lambda's timeout at which nothing new starts: the last call may take its time, then comes the report.
-RESERVE = CONNECT_TIMEOUT + READ_TIMEOUT + 5
+# Seconds before Lambda's timeout at which nothing new starts: reading may go on for a little, the last call may take
+# its time, then comes the report.
+RESERVE = GRACE + CALL_TIMEOUT + 5
 
 # At INFO it tells of every client where its credentials and its endpoint come from.
 logging.getLogger("botocore").setLevel(logging.WARNING)

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .page import page
 from .regional import RegionReport
+from .session import session
 from .shape import read
 
 if TYPE_CHECKING:
@@ -97,4 +97,4 @@ def _put(bucket: str, key: str, content_type: str, text: str) -> None:
 
 @cache
 def _client() -> "S3Client":
-    return boto3.client("s3", config=Config(retries={"mode": "standard", "total_max_attempts": 5}))
+    return session().client("s3", config=Config(retries={"mode": "standard", "total_max_attempts": 5}))

@@ -13,8 +13,8 @@ from .model import Action, Problem
 from .pacing import Clock, TokenBucket
 
 # Which operations can carry out an action, in the order of who goes first. What has no choice comes before what has:
-# then both creating operations end at the same moment. Sets bring further work, their tags; these and deletions can wait
-# until the snapshots are made, but for one rule: no bucket stays full, since nothing refills a full one.
+# then both creating operations end at the same moment. Sets bring further work, their tags; these and deletions can
+# wait until the snapshots are made, but for one rule: no bucket stays full, since nothing refills a full one.
 _LINES = (
     ("CreateSnapshots",),
     ("CreateSnapshot",),

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ebs_backup.ec2 import CONNECT_TIMEOUT, MAX_CONNECTIONS, READ_TIMEOUT
+from ebs_backup.ec2 import CALL_TIMEOUT, CONNECT_TIMEOUT, GRACE, MAX_CONNECTIONS, READ_TIMEOUT
 from ebs_backup.engine import LOOK_AGE, MAX_ATTEMPTS, REQUESTS_PER_CONNECTION, SETTLED
 from ebs_backup.errors import WAITS, Kind, kind_of
 from ebs_backup.handler import RESERVE
@@ -48,7 +48,8 @@ def test_every_tag_of_a_snapshot_is_told() -> None:
         f"up to {MAX_CONNECTIONS} connections, one for every {REQUESTS_PER_CONNECTION} requests",
         f"{('no', 'one', 'two')[SPARE]} requests short of a burst",
         f"comes back by {(FASTER - 1) * 100:.1f} percent",
-        f"last {RESERVE} seconds before Lambda's timeout: {CONNECT_TIMEOUT + READ_TIMEOUT} of them",
+        f"last {RESERVE} seconds before Lambda's timeout: {CALL_TIMEOUT} of them",
+        f"{GRACE} more let reading",
         f"({CONNECT_TIMEOUT} to connect, {READ_TIMEOUT} to read)",
         f"EC2's limit of {MAX_TAGS}",
     ],

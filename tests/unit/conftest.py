@@ -68,7 +68,7 @@ def connect(
         return made
 
     monkeypatch.setattr(session, "client", client)
-    monkeypatch.setattr(function_ec2, "_session", lambda: session)
+    monkeypatch.setattr(function_ec2, "session", lambda: session)
     yield lambda name, deadline=float("inf"): function_ec2.connect(name, clock, deadline)
     function_ec2._client.cache_clear()
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from ebs_backup.ec2 import PAGE_SIZE, READ_ATTEMPTS, Region
+from ebs_backup.ec2 import GRACE, PAGE_SIZE, READ_ATTEMPTS, Region
 from ebs_backup.errors import Ec2Error, Kind
 from ebs_backup.model import Attachment, Create, Volume
 from sandbox.ec2 import Attachment as Place
@@ -127,6 +127,18 @@ def test_reading_without_an_answer_ends_after_some_attempts(ec2: Simulator, regi
         region.volumes()
 
     assert region.calls == {"DescribeVolumes": READ_ATTEMPTS}
+
+
+def test_reading_page_by_page_ends_a_little_after_the_deadline(
+    ec2: Simulator, connect: Connect, clock: SimulatedTime
+) -> None:
+    add_volumes(ec2, PAGE_SIZE + 1)
+    region = connect(REGION, deadline=clock.now())
+    assert len(region.volumes()) == PAGE_SIZE + 1
+
+    ec2.inject(Fault("DescribeVolumes", latency=GRACE))
+    with pytest.raises(Ec2Error, match="out of time before all was read"):
+        region.volumes()
 
 
 def test_what_was_never_sent_is_no_lost_answer(region: Region) -> None:

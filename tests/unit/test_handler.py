@@ -8,6 +8,7 @@ import pytest
 from ebs_backup import handler, publish, run
 from ebs_backup.handler import lambda_handler
 from ebs_backup.policy import PolicyError
+from ebs_backup.regional import RegionResult
 from ebs_backup.report import RunFailed
 from ebs_backup.request import RequestError
 from ebs_backup.store import StoreError
@@ -326,3 +327,19 @@ def test_the_report_is_plain_json(function: Function, ec2: Simulator) -> None:
     made = function.invoke()
 
     assert json.loads(json.dumps(made)) == made
+
+
+def test_the_region_of_the_function_is_visited_first(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    started: list[str] = []
+
+    def visit(_: run.Visitor, name: str) -> RegionResult:
+        started.append(name)
+        return RegionResult(region=name)
+
+    monkeypatch.setattr(run.Visitor, "visit", visit)
+
+    report = function.invoke()
+
+    assert started[0] == "us-west-2"
+    assert list(report["regions"]) == sorted(report["regions"])

@@ -44,7 +44,7 @@ def test_to_a_retention_every_snapshot_of_the_deployment_matters(ec2: Simulator,
 
 
 def test_of_a_complete_snapshot_only_the_tags_are_kept_that_say_whose_it_is(ec2: Simulator, region: Region) -> None:
-    _add_tags(ec2, *add_snapshots(ec2, "vol-1", days=1), {"Owner": "somebody", "ebs-backup:Device": "/dev/sdf"})
+    _add_tags(ec2, add_snapshots(ec2, "vol-1", days=1)[0], {"Owner": "somebody", "ebs-backup:Device": "/dev/sdf"})
 
     (seen,) = observe(region, policy(retention=Retention(daily=1)), RUN).snapshots
 
@@ -53,7 +53,7 @@ def test_of_a_complete_snapshot_only_the_tags_are_kept_that_say_whose_it_is(ec2:
 
 @pytest.mark.parametrize("volume_id", ["pending", "vol-other"])
 def test_of_one_that_lacks_its_own_tags_all_are_kept(ec2: Simulator, region: Region, volume_id: str) -> None:
-    _add_tags(ec2, *add_snapshots(ec2, "vol-1", days=1), {"Owner": "x", "ebs-backup:VolumeId": volume_id})
+    _add_tags(ec2, add_snapshots(ec2, "vol-1", days=1)[0], {"Owner": "x", "ebs-backup:VolumeId": volume_id})
 
     (seen,) = observe(region, policy(retention=Retention(daily=1)), RUN).snapshots
 
