@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -19,8 +20,10 @@ _STATES: Mapping[str, Sequence[str]] = {"status": ["completed", "pending"]}
 
 def observe(region: Region, policy: Policy, run_id: str) -> World:
     """Read a region; raise Ec2Error if any part of it cannot be read, since half a world makes a wrong plan."""
-    snapshots = _snapshots(region, policy, run_id)
-    world = World(region.name, region.volumes(), snapshots)
+    with ThreadPoolExecutor(1, thread_name_prefix=region.name) as beside:  # what does not wait for another can go along
+        volumes = beside.submit(region.volumes)
+        snapshots = _snapshots(region, policy, run_id)
+        world = World(region.name, volumes.result(), snapshots)
     partial = [s.instance_id for s in instance_sets(world, policy, run_id) if s.others]
     return replace(
         world,

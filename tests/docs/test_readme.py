@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from ebs_backup.handler import RESERVE
+from ebs_backup.limits import PUBLISHED, Limit
+from ebs_backup.pacing import SPARE
 from ebs_backup.policy import Policy
 from ebs_backup.selection import OPT_OUT_TAG
 from ebs_backup.tags import tag_key
-from ebs_backup.workqueue import BUCKETS
 from sandbox.terraform import Terraform
 from tests.docs.markdown import ROOT, codes, commands, fences, rows, section
 from tools.inputs_outputs import declarations
@@ -39,17 +40,54 @@ def test_what_is_written_by_hand_is_read_in_a_few_minutes() -> None:
     assert len(by_hand.splitlines()) < 250
 
 
-def test_numbers_of_limits_follow_from_the_rates_and_the_reserve() -> None:
+def test_numbers_of_limits_follow_from_the_rates() -> None:
     limits = " ".join(section(README, "Limits").split())
-    single, tagged = (
-        burst + rate * (900 - RESERVE) for burst, rate in (BUCKETS["CreateSnapshot"], BUCKETS["CreateTags"])
-    )
-    burst, rate = BUCKETS["DeleteSnapshot"]
+    creates, tags, deletes = (PUBLISHED[call] for call in ("CreateSnapshots", "CreateTags", "DeleteSnapshot"))
 
-    assert f"**{single:,} volumes in a region**" in limits
-    assert f"and {tagged:,} that of sets" in limits
-    assert f"take {(1000 - burst) / rate / 60:.0f} minutes" in limits
-    assert f"in its last {RESERVE} seconds" in limits
+    alone = _seconds(creates, 1000 / 2)
+    in_sets = max(_seconds(creates, 1000 / 2), _seconds(tags, 1000))
+    assert 80 <= alone <= in_sets <= 95, "a minute and a half"
+    assert "take a minute and a half" in limits
+    assert f"deleting as many snapshots takes {_seconds(deletes, 1000) / 60:.0f} minutes more" in limits
+
+
+def test_the_size_at_which_to_change_the_engine_is_worked_out_from_the_rates_and_the_reserve() -> None:
+    engine = " ".join(section(README, "Large regions: the engine").split())
+    time = 900 - RESERVE
+    creates, tags, deletes = (PUBLISHED[call] for call in ("CreateSnapshot", "CreateTags", "DeleteSnapshot"))
+    most = {call: PUBLISHED[call].burst - SPARE + PUBLISHED[call].rate * time for call in PUBLISHED}
+    sizes = {
+        "8,700": min(2 * most["CreateSnapshot"], most["CreateTags"]),
+        "4,400": most["CreateSnapshot"],
+        # The volumes whose creation, or tags, and as many deletions take just that time.
+        "2,900": next(
+            n for n in range(10_000) if max(_seconds(creates, n / 2), _seconds(tags, n)) + _seconds(deletes, n) > time
+        ),
+    }
+
+    assert {size: int(number // 100 * 100) for size, number in sizes.items()} == {
+        size: int(size.replace(",", "")) for size in sizes
+    }
+    assert all(f"**{size}**" in engine for size in sizes)
+    assert f"in whose last {RESERVE} seconds it starts nothing" in engine
+    assert (
+        f"98 + {tags.rate} \u00d7 {time} s requests by CreateTags, or twice 98 + {creates.rate} \u00d7 {time} s"
+        in engine
+    )
+
+
+def _seconds(limit: Limit, requests: float) -> float:
+    """Return how long so many requests take."""
+    return max(0.0, requests - (limit.burst - SPARE)) / limit.rate
+
+
+def test_the_cost_of_step_functions_is_that_of_its_transitions() -> None:
+    cost = " ".join(section(README, "Cost").split())
+    [price] = re.findall(r"\[\$(0\.0000\d+) for one\]", cost)
+    a_run = 3 + 3 * 17
+
+    assert f"so {a_run} for 17 regions that need one round each, ${a_run * float(price):.4f} a run" in cost
+    assert f"${a_run * float(price) * 30:.2f} a month" in cost
 
 
 def test_the_cost_of_lambda_is_reckoned_from_its_price_and_the_defaults() -> None:
