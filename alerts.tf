@@ -1,6 +1,6 @@
 # What tells people: queues of what is left of a failure, alarms that say what to do, and the topic that mails them.
 
-# What is left of a failure, for 14 days: events that never reached the function, and runs that failed for good.
+# What is left of a failure, for 14 days: events that started no run, and runs that failed for good.
 
 locals {
   only_tls = {
@@ -35,7 +35,7 @@ resource "aws_sqs_queue" "undelivered" {
   })
 }
 
-# That Lambda may send to this one is in the run role's own policy.
+# That Lambda and the state machine may send to this one is in their roles' own policies.
 resource "aws_sqs_queue" "failed_runs" {
   name                      = "${var.name}-failed-runs"
   message_retention_seconds = 1209600
@@ -90,6 +90,17 @@ locals {
         In ALARM: at the last run of ${var.name}, volumes had no completed snapshot, by anyone, of the last ${var.recovery_point_objective_hours} hours.
         Read first which ones and why, in the newest report (after a dry run, which leaves none, in the log): ${local.reports_url}
         Then remove the cause and run again: ${local.manual}, "Volumes are not covered". The alarm ends with the first run that finds every volume covered.
+      EOT
+    }
+    timed-out = !local.workflow ? null : {
+      namespace   = "AWS/States"
+      metric      = "ExecutionsTimedOut"
+      dimensions  = { StateMachineArn = local.state_machine_arn }
+      if_missing  = "notBreaching"
+      description = <<-EOT
+        In ALARM: a run of ${var.name} had come to no end after ${format("%.1f", local.definition.TimeoutSeconds / 3600)} hours, so that Step Functions ended it. Some volumes may lack their new snapshot, and nothing is in the queue of failed runs.
+        Look first which regions it was still in: ${local.executions_url}
+        Then remove the cause and repeat the run: ${local.manual}, "A run timed out". The alarm ends by itself.
       EOT
     }
     deletion-brake = length(var.retention) == 0 ? null : {

@@ -18,7 +18,9 @@ locals {
           ## ${var.name}
           [Reports of the runs](${local.reports_url}): the last one tells which volumes are covered, which are not, and why.
 
-          What to do about an alarm stands in its description.
+          %{if local.workflow}[Executions of the state machine](${local.executions_url}), each with what became of every region.
+
+          %{endif}What to do about an alarm stands in its description.
         EOT
       }
     },
@@ -88,7 +90,7 @@ locals {
         title       = "Longest run"
         metrics     = [["EBSBackup", "RunDuration", "Policy", var.name, { stat = "Maximum", label = "longest" }]]
         yAxis       = { left = { min = 0, label = "seconds", showUnits = false } }
-        annotations = { horizontal = [{ value = var.timeout, label = "timeout" }] }
+        annotations = { horizontal = [for seconds in [var.timeout] : { value = seconds, label = "timeout" } if !local.workflow] }
       })
     },
     {

@@ -96,6 +96,12 @@ locals {
       Resource  = local.bucket_arn
       Condition = { StringLike = { "s3:prefix" = "${local.report_prefix}*" } }
     },
+    # What was found in a region is read again, by its next round and by the last step of the workflow, under a known key.
+    !local.workflow ? null : {
+      Sid      = "KeepRounds"
+      Action   = ["s3:GetObject", "s3:PutObject"]
+      Resource = "${local.bucket_arn}/${local.rounds_prefix}*"
+    },
 
     {
       Sid      = "WriteLogs"

@@ -13,15 +13,18 @@ locals {
 
   # Made of names, not read from resources: a plan then shows all that a run may do before anything exists, and a queue
   # has its policy from the start.
+  function_arn     = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.name}"
   log_group_arn    = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${var.name}"
   bucket           = var.bucket == null ? "${var.name}-${local.account}" : var.bucket
   bucket_arn       = "arn:${local.partition}:s3:::${local.bucket}"
   report_prefix    = "${var.name}/reports/"
+  rounds_prefix    = "${var.name}/rounds/"
   undelivered_arn  = "arn:${local.partition}:sqs:${local.region}:${local.account}:${var.name}-undelivered"
   failed_runs_arn  = "arn:${local.partition}:sqs:${local.region}:${local.account}:${var.name}-failed-runs"
   alarm_arn_prefix = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.name}-"
 
-  policy = jsonencode({
+  policy = jsonencode(merge(local.what_to_do, local.workflow ? { rounds_prefix = local.rounds_prefix } : {}))
+  what_to_do = {
     name                           = var.name
     tag_prefix                     = var.tag_prefix
     regions                        = var.regions
@@ -40,7 +43,9 @@ locals {
     report_bucket                  = local.bucket
     report_prefix                  = local.report_prefix
     dry_run                        = var.dry_run
-  })
+    request_rates                  = var.request_rates
+    request_bursts                 = var.request_bursts
+  }
   environment = { POLICY = local.policy }
 
   # Lambda measures the environment as JSON text, in bytes; length() would count characters.
@@ -130,7 +135,8 @@ resource "aws_lambda_function" "backup" {
   depends_on = [aws_iam_role_policy.run]
 }
 
-# A run is safe to repeat, since it first looks at what is there already; so a failed one is tried twice more.
+# A run is safe to repeat, since it first looks at what is there already; so a failed one is tried twice more. This is for
+# the events of the schedule, and with either engine for whoever invokes the function without waiting for its answer.
 resource "aws_lambda_function_event_invoke_config" "backup" {
   function_name                = aws_lambda_function.backup.function_name
   maximum_retry_attempts       = 2
@@ -154,6 +160,8 @@ resource "aws_cloudwatch_event_rule" "schedule" {
 }
 
 resource "aws_lambda_permission" "schedule" {
+  count = local.workflow ? 0 : 1
+
   statement_id  = "AllowSchedule"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.backup.function_name
@@ -164,7 +172,8 @@ resource "aws_lambda_permission" "schedule" {
 resource "aws_cloudwatch_event_target" "schedule" {
   rule      = aws_cloudwatch_event_rule.schedule.name
   target_id = "backup"
-  arn       = aws_lambda_function.backup.arn
+  arn       = local.workflow ? aws_sfn_state_machine.workflow[0].arn : aws_lambda_function.backup.arn
+  role_arn  = one(aws_iam_role.schedule[*].arn)
 
   retry_policy {
     maximum_retry_attempts       = 185
@@ -177,6 +186,7 @@ resource "aws_cloudwatch_event_target" "schedule" {
 
   # With its target the schedule begins to run, so whatever a run or its failure needs comes first.
   depends_on = [
+    aws_iam_role_policy.schedule,
     aws_lambda_function_event_invoke_config.backup,
     aws_lambda_permission.schedule,
   ]

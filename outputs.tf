@@ -33,6 +33,16 @@ output "retention_policy" {
   value       = local.retention_policy
 }
 
+output "state_machine_arn" {
+  description = "ARN of the state machine, to start a run by hand; null unless engine is step_functions."
+  value       = one(aws_sfn_state_machine.workflow[*].arn)
+}
+
+output "executions_url" {
+  description = "Page of the AWS console that lists the state machine's executions; null unless engine is step_functions."
+  value       = local.executions_url
+}
+
 output "rule_name" {
   description = "Name of the EventBridge rule that is the schedule."
   value       = aws_cloudwatch_event_rule.schedule.name
@@ -58,6 +68,11 @@ output "report_prefix" {
   value       = local.report_prefix
 }
 
+output "rounds_prefix" {
+  description = "Beginning of the keys of what a run of the state machine keeps in the bucket while it lasts, and nobody needs a week later."
+  value       = local.rounds_prefix
+}
+
 output "reports_url" {
   description = "Page of the AWS console that lists the runs' reports."
   value       = local.reports_url
@@ -79,12 +94,12 @@ output "dashboard_name" {
 }
 
 output "undelivered_queue_arn" {
-  description = "ARN of the queue of events that EventBridge could not deliver to the function."
+  description = "ARN of the queue of events that EventBridge could not deliver."
   value       = aws_sqs_queue.undelivered.arn
 }
 
 output "undelivered_queue_url" {
-  description = "URL of the queue of events that EventBridge could not deliver to the function."
+  description = "URL of the queue of events that EventBridge could not deliver."
   value       = aws_sqs_queue.undelivered.url
 }
 

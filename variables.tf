@@ -209,6 +209,52 @@ variable "schedule_enabled" {
 
 # Where and how it runs
 
+variable "engine" {
+  description = "What makes a run: `lambda`, one invocation of the function for all regions, or `step_functions`, a state machine that invokes it for each region as often as that takes, so that a run may take longer than 15 minutes."
+  type        = string
+  default     = "lambda"
+  nullable    = false
+
+  validation {
+    condition     = contains(["lambda", "step_functions"], var.engine)
+    error_message = "engine must be lambda or step_functions; got: ${var.engine}."
+  }
+}
+
+variable "request_rates" {
+  description = "Requests a second at which EC2 refills the account's bucket of an action, by action, `CreateSnapshot`, `CreateSnapshots`, `CreateTags` or `DeleteSnapshot`, where they are not what AWS publishes: because AWS has raised them, or to leave some to other tools."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.request_rates), local.metered_actions)) == 0
+    error_message = "request_rates keys must be among ${join(", ", local.metered_actions)}; got: ${join(", ", setsubtract(keys(var.request_rates), local.metered_actions))}."
+  }
+
+  validation {
+    condition     = alltrue([for rate in values(var.request_rates) : try(rate > 0, false)])
+    error_message = "request_rates must be numbers above 0; got: ${jsonencode(var.request_rates)}."
+  }
+}
+
+variable "request_bursts" {
+  description = "Requests that EC2's bucket of an action holds when it is full, by action as in request_rates, where they are not what AWS publishes."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.request_bursts), local.metered_actions)) == 0
+    error_message = "request_bursts keys must be among ${join(", ", local.metered_actions)}; got: ${join(", ", setsubtract(keys(var.request_bursts), local.metered_actions))}."
+  }
+
+  validation {
+    condition     = alltrue([for burst in values(var.request_bursts) : try(burst >= 1, false)])
+    error_message = "request_bursts must be numbers from 1; got: ${jsonencode(var.request_bursts)}."
+  }
+}
+
 variable "bucket" {
   description = "Name of an existing bucket in this region for the function's package and the runs' reports, known when planning, with a default encryption that is S3's own or of kms_key_arn; null makes one."
   type        = string
@@ -240,7 +286,7 @@ variable "memory_size" {
 }
 
 variable "timeout" {
-  description = "Time that one run may take, in seconds, 60 to 900."
+  description = "Time that one invocation of the function may take, in seconds, 60 to 900: with the engine `lambda` all of a run, with `step_functions` one round in one region."
   type        = number
   default     = 900
   nullable    = false
@@ -288,7 +334,7 @@ variable "kms_key_arn" {
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the IAM policy that bounds what the run role may do; null sets no bound."
+  description = "ARN of the IAM policy that bounds what the roles may do; null sets no bound."
   type        = string
   default     = null
 
@@ -299,7 +345,7 @@ variable "permissions_boundary" {
 }
 
 variable "role_path" {
-  description = "IAM path of the run role."
+  description = "IAM path of the roles."
   type        = string
   default     = "/"
   nullable    = false
@@ -497,6 +543,9 @@ variable "dashboard_enabled" {
 
 locals {
   region_pattern = "^[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}$"
+
+  # Those calls of a run that EC2 meters each in a bucket of its own, and that a run makes many of.
+  metered_actions = ["CreateSnapshot", "CreateSnapshots", "CreateTags", "DeleteSnapshot"]
 
   # Not length(), which counts what a reader sees as one character: EC2 counts code points.
   tag_key_length   = "(?s)^.{1,128}$"

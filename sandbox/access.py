@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from sandbox import backends
 from sandbox.backends import Session
 from sandbox.ec2.model import ACCOUNT
-from sandbox.iam import Document, Need, Verdict, evaluate, evaluate_resource
+from sandbox.iam import Context, Document, Need, Verdict, evaluate, evaluate_resource
 
 _ROOT: Final = f"arn:aws:iam::{ACCOUNT}:root"
 
@@ -53,9 +53,9 @@ class Access:
             verdict = evaluate_resource(policy, need, [service]) if policy else Verdict.NOT_ALLOWED
             self._settle(service, need, verdict)
 
-    def require_trust(self, service: str, role: backends.Role) -> None:
+    def require_trust(self, service: str, role: backends.Role, context: Context | None = None) -> None:
         """Raise Denied unless a role lets a service assume it."""
-        need = Need("sts:AssumeRole", role.arn)
+        need = Need("sts:AssumeRole", role.arn, context or {})
         self._settle(service, need, evaluate_resource(role.trust, need, [service]))
 
     def _settle(self, principal: str, need: Need, verdict: Verdict) -> None:

@@ -163,6 +163,16 @@ def logging_needs(region: str, account: str, group: str, stream: str) -> list[Ne
     return [Need("logs:CreateLogStream", arn), Need("logs:PutLogEvents", arn)]
 
 
+def log_delivery_needs() -> list[Need]:
+    """List what a state machine's role needs to have the log delivered.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+    """
+    deliveries = ("CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries")
+    policies = ("PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups")
+    return [Need(f"logs:{action}", "*") for action in (*deliveries, *policies)]
+
+
 def sending_needs(queue_or_topic: str, key: str | None) -> list[Need]:
     """List what sending to a queue or topic needs, with the two actions on the key of an encrypted queue."""
     service = queue_or_topic.split(":")[2]

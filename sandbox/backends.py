@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from time import time
+from time import sleep, time
 from typing import Any, Final, Self
 from urllib.parse import unquote
 
@@ -174,12 +174,44 @@ def rule(name: str, region: str) -> Rule | None:
     return None
 
 
-def start_execution(state_machine: str, event: str) -> None:
-    """Start an execution of a state machine."""
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How an execution of a state machine ended; `output` is JSON."""
+
+    arn: str
+    status: str
+    output: str
+    error: str
+    cause: str
+
+
+def _state_machines(arn: str) -> Any:
     from moto.stepfunctions.parser.models import stepfunctions_parser_backends  # noqa: PLC0415 - takes a second
 
-    region = state_machine.split(":")[3]
-    stepfunctions_parser_backends[ACCOUNT][region].start_execution(state_machine, "", event)
+    return stepfunctions_parser_backends[ACCOUNT][arn.split(":")[3]]
+
+
+def role_of_state_machine(arn: str) -> str | None:
+    """Find the ARN of a state machine's role, None if there is no such state machine."""
+    with suppress(*_NOT_THERE):
+        return str(_state_machines(arn).describe_state_machine(arn).roleArn)
+    return None
+
+
+def execute(state_machine: str, name: str, text: str) -> Execution:
+    """Execute a state machine and wait for the end."""
+    execution = _state_machines(state_machine).start_execution(state_machine, name, text)
+    while execution.status == "RUNNING":
+        sleep(0.05)
+    output = json.dumps(execution.output)
+    return Execution(execution.execution_arn, execution.status, output, execution.error or "", execution.cause or "")
+
+
+def has_object(bucket: str, key: str) -> bool:
+    """Tell whether an object exists."""
+    with suppress(*_NOT_THERE):
+        return s3_backends[ACCOUNT][PARTITION].head_object(bucket, key) is not None
+    return False
 
 
 # --- messages and logs ---------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -13,6 +13,7 @@ from moto.events.models import Rule
 from sandbox import backends
 from sandbox.access import Access, Denied
 from sandbox.authorization import sending_needs
+from sandbox.backends import Execution
 from sandbox.ec2.model import ACCOUNT
 from sandbox.functions import Attempt, Functions, Outcome
 from sandbox.iam import Need
@@ -30,7 +31,8 @@ class NoSuchRule(Exception):  # noqa: N818 - says what it is
 class Delivery:
     """What became of one event for one target.
 
-    `attempts`, `reported_to` and `undeliverable` are those of the asynchronous invocation that a delivery starts.
+    `attempts`, `reported_to` and `undeliverable` are those of the asynchronous invocation that a delivery starts;
+    `execution` is that of a state machine.
     """
 
     target: str
@@ -41,6 +43,7 @@ class Delivery:
     attempts: tuple[Attempt, ...] = ()
     reported_to: tuple[str, ...] = ()
     undeliverable: tuple[str, ...] = ()
+    execution: Execution | None = None
 
 
 class Events:
@@ -66,45 +69,40 @@ class Events:
     def _deliver(self, rule: Rule, target: Mapping[str, Any], event: Mapping[str, Any]) -> Delivery:
         arn, text = target["Arn"], input_of(target, event)
         try:
-            outcome = self._handed_over(rule, target, text)
+            result = self._handed_over(rule, target, text)
         except _Undeliverable as failure:
             queue = target.get("DeadLetterConfig", {}).get("Arn")
             kept = queue is not None and self._keep(rule, target, text, failure)
             return Delivery(arn, text, delivered=False, reason=str(failure), dead_letter_queue=queue if kept else None)
-        return Delivery(
-            arn,
-            text,
-            delivered=True,
-            attempts=outcome.attempts,
-            reported_to=outcome.reported_to,
-            undeliverable=outcome.undeliverable,
-        )
+        return Delivery(arn, text, delivered=True, **result)
 
-    def _handed_over(self, rule: Rule, target: Mapping[str, Any], text: str) -> Outcome:
+    def _handed_over(self, rule: Rule, target: Mapping[str, Any], text: str) -> dict[str, Any]:
         service = target["Arn"].split(":")[2]
         try:
             return _HANDED_OVER[service](self, rule, target, text)
         except Denied as denied:
             raise _Undeliverable("NO_PERMISSIONS", str(denied)) from denied
 
-    def invoke_function(self, rule: Rule, target: Mapping[str, Any], text: str) -> Outcome:
+    def invoke_function(self, rule: Rule, target: Mapping[str, Any], text: str) -> dict[str, Any]:
         """Invoke a function, whose own policy must let this rule do so."""
         self._access.require_service(_EVENTS, [Need("lambda:InvokeFunction", target["Arn"], _source(rule))])
         function = backends.function(target["Arn"], rule.region_name)
         if not isinstance(function, DeployedFunction):
             raise _Undeliverable("RESOURCE_NOT_FOUND", "the function does not exist")
-        return self._functions.invoke_asynchronously(function, text)
+        outcome = self._functions.invoke_asynchronously(function, text)
+        return {field.name: getattr(outcome, field.name) for field in fields(Outcome)}
 
-    def start_execution(self, rule: Rule, target: Mapping[str, Any], text: str) -> Outcome:
+    def start_execution(self, rule: Rule, target: Mapping[str, Any], text: str) -> dict[str, Any]:
         """Start an execution of a state machine as the target's role, which must trust EventBridge."""
         role = backends.role(target.get("RoleArn", ""))
         if role is None:
             raise _Undeliverable("NO_PERMISSIONS", "the target's role does not exist")
-        self._access.require_trust(_EVENTS, role)
+        self._access.require_trust(_EVENTS, role, _source(rule))
         session = backends.assume(role, "events", rule.region_name)
         self._access.require(session, [Need("states:StartExecution", target["Arn"])], rule.region_name)
-        backends.start_execution(target["Arn"], text)
-        return Outcome(attempts=())
+        if backends.role_of_state_machine(target["Arn"]) is None:
+            raise _Undeliverable("RESOURCE_NOT_FOUND", "the state machine does not exist")
+        return {"execution": backends.execute(target["Arn"], str(uuid4()), text)}
 
     def _keep(self, rule: Rule, target: Mapping[str, Any], event: str, failure: "_Undeliverable") -> bool:
         """Send an event to a dead-letter queue, whose policy, and whose key's policy, must let EventBridge do so."""
@@ -133,7 +131,7 @@ class _Undeliverable(Exception):  # noqa: N818 - EventBridge goes on with the de
         self.reason = reason
 
 
-_HANDED_OVER: Final[Mapping[str, Callable[[Events, Rule, Mapping[str, Any], str], Outcome]]] = {
+_HANDED_OVER: Final[Mapping[str, Callable[[Events, Rule, Mapping[str, Any], str], dict[str, Any]]]] = {
     "lambda": Events.invoke_function,
     "states": Events.start_execution,
 }

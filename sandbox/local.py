@@ -1,36 +1,25 @@
 """The sandbox as a whole: a local AWS in this process, which tests can look into and steer."""
 
-import os
 import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
-import boto3
-from moto.core.config import default_user_config
-
-from sandbox import backends, patches
+from sandbox import backends, clients, patches
 from sandbox.access import Access, Decision
+from sandbox.clients import KEYS, Keys
 from sandbox.control import Control
 from sandbox.ec2 import Simulator
 from sandbox.estate import load
 from sandbox.events import Delivery, Events
 from sandbox.functions import Functions
 from sandbox.server import Front, serve
+from sandbox.workflows import Workflows
 
 HOME_REGION: Final = "eu-west-1"
-_ADMINISTRATOR: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _one_at_a_time: Final = threading.Lock()
-_one_client_at_a_time: Final = threading.Lock()
-
-
-@cache
-def _session() -> boto3.Session:
-    """Keep one session for all clients: reading a service's model anew takes longer than most calls."""
-    return boto3.Session()
 
 
 class Sandbox:
@@ -68,27 +57,20 @@ class Sandbox:
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-"))
         self.functions = Functions(self.access, Path(folder))
         self.events = Events(self.access, self.functions)
+        workflows = Workflows(self.access, self.ec2.clock.advance)
         control = Control(self.ec2, self.access, self.events)
-        server = serve(Front(self.ec2, self.access, self.functions, control), self._port)
+        server = serve(Front(self.ec2, self.access, self.functions, workflows, control), self._port)
         self._open.callback(server.server_close)
         self._open.callback(server.shutdown)
-        self.endpoint = self.functions.endpoint = f"http://127.0.0.1:{server.server_port}"
-        self._let_state_machines_run(server.server_port)
+        self.endpoint = f"http://127.0.0.1:{server.server_port}"
+        self.functions.endpoint = workflows.endpoint = self.endpoint
         self._open.callback(self.functions.settle)
-
-    def _let_state_machines_run(self, port: int) -> None:
-        """Have moto interpret state machines, whose tasks find AWS by a variable of this process's environment."""
-        before = os.environ.get("MOTO_PORT")
-        os.environ["MOTO_PORT"] = str(port)
-        default_user_config["stepfunctions"] = {"execute_state_machine": True}
-        restore = {} if before is None else {"MOTO_PORT": before}
-        self._open.callback(os.environ.update, restore)
-        self._open.callback(os.environ.pop, "MOTO_PORT", None)
 
     def environment(self) -> dict[str, str]:
         """Give the environment variables that point Terraform, boto3 or the AWS CLI here, as administrator."""
         return {
-            **_ADMINISTRATOR,
+            "AWS_ACCESS_KEY_ID": KEYS.access_key,
+            "AWS_SECRET_ACCESS_KEY": KEYS.secret_key,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": HOME_REGION,
             "AWS_DEFAULT_REGION": HOME_REGION,
@@ -97,19 +79,11 @@ class Sandbox:
 
     def client(self, service: str, region: str = HOME_REGION, role_arn: str | None = None) -> Any:
         """Make a boto3 client of the administrator, or of a session of a role, for which policies are enforced."""
-        key, secret, token = (*_ADMINISTRATOR.values(), None)
+        keys = KEYS
         if role_arn is not None:
             given = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="sandbox")["Credentials"]
-            key, secret, token = given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
-        with _one_client_at_a_time:
-            return _session().client(  # type: ignore[call-overload]
-                service,
-                region_name=region,
-                endpoint_url=self.endpoint,
-                aws_access_key_id=key,
-                aws_secret_access_key=secret,
-                aws_session_token=token,
-            )
+            keys = Keys(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        return clients.client(service, region, self.endpoint, keys)
 
     def tick(self, rule: str, region: str = HOME_REGION, time: str | None = None) -> list[Delivery]:
         """Deliver the event of a rule's schedule to its targets and wait for all that follows from it."""

@@ -1,9 +1,16 @@
 """What moto must not forget or get wrong, so that Terraform converges and functions are run as deployed."""
 
+import logging
+import sys
+from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
 from typing import Any, Final
+from uuid import uuid4
 
 from moto.awslambda import models
 from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.core.config import default_user_config
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
@@ -65,8 +72,46 @@ def _leave_to_access(_: FakeBucket, action: str, resource: str) -> PermissionRes
     return PermissionResult.NEUTRAL
 
 
+def install_workflows(client_of: Callable[[str, str, str], Any], pause: Callable[[float], None]) -> None:
+    """Have state machines' tasks call with a client of service, region and role, and let their pauses pass as told.
+
+    moto would call with keys of its own, and sleep. Its interpreter is loaded for this, which takes a second.
+    """
+    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl  # noqa: PLC0415 - see above
+    from moto.stepfunctions.parser.asl.component.state.wait.wait_function import wait_function  # noqa: PLC0415
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend  # noqa: PLC0415
+
+    def client_for(region: str, service: str, state_credentials: Any) -> Any:
+        return client_of(service, region, state_credentials.role_arn)
+
+    logging.getLogger("moto.stepfunctions").addHandler(logging.NullHandler())  # an execution itself tells how it ended
+    _start_execution()
+    loaded = [module for name, module in sys.modules.items() if name.startswith("moto.stepfunctions.")]
+    for owner, name, ours in [
+        *((module, "boto_client_for", client_for) for module in loaded if hasattr(module, "boto_client_for")),
+        (wait_function.WaitFunction, "_wait_interval", lambda _, env, wait_seconds: pause(wait_seconds)),  # noqa: ARG005
+        (retrier_decl, "time", SimpleNamespace(sleep=pause)),
+        (StepFunctionsParserBackend, "start_execution", _start_named),
+    ]:
+        setattr(owner, name, ours)
+
+
+@cache
+def _start_execution() -> Callable[..., Any]:
+    """Remember how moto starts an execution."""
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend  # noqa: PLC0415 - takes a second
+
+    return StepFunctionsParserBackend.start_execution
+
+
+def _start_named(backend: Any, state_machine: str, name: str | None = None, *arguments: Any, **more: Any) -> Any:
+    """Start an execution under a name, for which moto would take "None" if none is given."""
+    return _start_execution()(backend, state_machine, name or str(uuid4()), *arguments, **more)
+
+
 def install() -> None:
     """Put the changes in place; doing so again changes nothing."""
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
     setattr(models, LambdaFunction.__name__, DeployedFunction)
     setattr(LambdaBackend, _put_invoke_config.__name__, _replace_invoke_config)
     setattr(FakeBucket, FakeBucket.get_permission.__name__, _leave_to_access)

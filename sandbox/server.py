@@ -20,21 +20,21 @@ from werkzeug.wrappers import Request, Response
 from sandbox import backends, schedules
 from sandbox.access import Access, Denied
 from sandbox.answers import Refusal, denied, json_answer, refused, unknown_caller
-from sandbox.authorization import Asked, HttpRequest, asked_by, needs_of
+from sandbox.authorization import Asked, HttpRequest, asked_by, key_needs, needs_of
 from sandbox.authorization_ec2 import ec2_needs
 from sandbox.backends import Session
+from sandbox.clients import KEYS
 from sandbox.ec2 import AnswerLost, Ec2Error, Simulator, UnknownRegion
 from sandbox.ec2.model import ACCOUNT
 from sandbox.ec2.service import ADMINISTRATOR
 from sandbox.ec2.wire import CONTENT_TYPE, respond
 from sandbox.ec2.world import Request as Ec2Request
 from sandbox.functions import Functions, NotInvoked
-from sandbox.iam import UnknownAction
+from sandbox.iam import Need, UnknownAction
 from sandbox.patches import DeployedFunction
 from sandbox.signature import Scope, is_genuine, scope_of
+from sandbox.workflows import Workflows
 
-STATIC_KEYS: Final = frozenset({"test", "ak"})
-"""The administrator's access key, and the one with which moto's state machines call other services."""
 CONTROL: Final = "/_sandbox/"
 _LOG_TAIL: Final = 4096
 
@@ -73,11 +73,13 @@ class Front:
         simulator: Simulator,
         access: Access,
         functions: Functions,
+        workflows: Workflows,
         control: Callable[[Request], Response],
     ) -> None:
         self._simulator = simulator
         self._access = access
         self._functions = functions
+        self._workflows = workflows
         self._control = control
         self._moto = DomainDispatcherApplication(create_backend_app)
 
@@ -101,6 +103,10 @@ class Front:
             return self._handed_over(call, self._session(call))
         except Denied as no:
             return refused(denied(str(no), scope.service), scope.service)
+        except backends.NoSuchDestination as queue:
+            return refused(
+                Refusal("AWS.SimpleQueueService.NonExistentQueue", f"There is no queue {queue}."), scope.service
+            )
         except UnknownAction as hole:
             message = f"The sandbox does not know what {hole} needs to be allowed."
             return refused(Refusal("SandboxUnknownAction", message), scope.service)
@@ -110,7 +116,7 @@ class Front:
     def _session(self, call: _Call) -> Session | None:
         """Find whose session a request is from, None for the administrator."""
         scope, headers = call.scope, call.request.headers
-        if scope.access_key in STATIC_KEYS and "X-Amz-Security-Token" not in headers:
+        if scope.access_key == KEYS.access_key and "X-Amz-Security-Token" not in headers:
             return None
         session = backends.session(scope.access_key)
         if session is None or headers.get("X-Amz-Security-Token") != session.token:
@@ -128,6 +134,7 @@ class Front:
             return self._ec2(call, session)
         if session is not None:
             self._access.require(session, needs_of(call.asked), call.scope.region)
+            self._access.require(session, _needs_of_what_it_meets(call), call.scope.region)
         return self._own_answer(call) or self._guarded(call)
 
     def _ec2(self, call: _Call, session: Session | None) -> Response:
@@ -155,6 +162,9 @@ class Front:
             return self._invoke(call, asked)
         if asked.action == "PutRule":
             _check_schedule(asked.parameters.get("ScheduleExpression"))
+        if asked.action in ("CreateStateMachine", "UpdateStateMachine"):
+            self._workflows.prepare()
+            self._workflows.check(asked.parameters, call.scope.region)
         return json_answer(_FIXED[asked.action]) if asked.action in _FIXED else None
 
     def _invoke(self, call: _Call, asked: Asked) -> Response:
@@ -200,6 +210,24 @@ _FIXED: Final[dict[str, Any]] = {
     "ListStateMachineVersions": {"stateMachineVersions": []},
     "ValidateStateMachineDefinition": {"result": "OK", "diagnostics": [], "truncated": False},
 }
+
+
+def _needs_of_what_it_meets(call: _Call) -> list[Need]:
+    """List what a request needs because of what is there: the key of a queue, or of what is not: a missing object.
+
+    S3 tells that one is missing only to those who may list the bucket, as GetObject's page in its API reference says.
+    That a condition on s3:prefix is not met by such a request, which has none, is not verified.
+    """
+    asked = asked_by(call.asked)
+    match call.scope.service, asked.action:
+        case "sqs", "SendMessage" | "SendMessageBatch":
+            queue = asked.parameters["QueueUrl"].rpartition("/")[2]
+            key = backends.key_of(f"arn:aws:sqs:{call.scope.region}:{ACCOUNT}:{queue}")
+            return key_needs(key, ("kms:GenerateDataKey", "kms:Decrypt"))
+        case "s3", "GetObject":
+            bucket, name = asked.parameters["Bucket"], asked.parameters["Key"]
+            return [] if backends.has_object(bucket, name) else [Need("s3:ListBucket", f"arn:aws:s3:::{bucket}")]
+    return []
 
 
 def _read_body(environ: Environ) -> bytes:

@@ -75,6 +75,8 @@ run "the_function_runs_the_package_as_configured" {
       report_bucket                  = "ebs-backup-111122223333"
       report_prefix                  = "ebs-backup/reports/"
       dry_run                        = false
+      request_rates                  = {}
+      request_bursts                 = {}
     }
     error_message = "The policy says everything, defaults included."
   }
@@ -129,6 +131,8 @@ run "every_choice_reaches_the_function" {
     max_deletions_percent          = 25
     orphan_retention_days          = 90
     recovery_point_objective_hours = 12.5
+    request_rates                  = { CreateSnapshot = 2.5, DeleteSnapshot = 1 }
+    request_bursts                 = { CreateSnapshots = 50 }
     bucket                         = "acme-artifacts"
     memory_size                    = 1024
     timeout                        = 60
@@ -158,6 +162,8 @@ run "every_choice_reaches_the_function" {
       report_bucket                  = "acme-artifacts"
       report_prefix                  = "nightly/reports/"
       dry_run                        = true
+      request_rates                  = { CreateSnapshot = 2.5, DeleteSnapshot = 1 }
+      request_bursts                 = { CreateSnapshots = 50 }
     }
     error_message = "The policy holds what was chosen, lists in order."
   }
@@ -234,10 +240,10 @@ run "the_schedule_runs_the_function_and_nobody_else_does" {
 
   assert {
     condition = alltrue([
-      aws_lambda_permission.schedule.action == "lambda:InvokeFunction",
-      aws_lambda_permission.schedule.function_name == "ebs-backup",
-      aws_lambda_permission.schedule.principal == "events.amazonaws.com",
-      aws_lambda_permission.schedule.source_arn == aws_cloudwatch_event_rule.schedule.arn,
+      aws_lambda_permission.schedule[0].action == "lambda:InvokeFunction",
+      aws_lambda_permission.schedule[0].function_name == "ebs-backup",
+      aws_lambda_permission.schedule[0].principal == "events.amazonaws.com",
+      aws_lambda_permission.schedule[0].source_arn == aws_cloudwatch_event_rule.schedule.arn,
     ])
     error_message = "This one rule may invoke the function."
   }
@@ -356,9 +362,17 @@ run "reports_expire_and_the_package_does_not" {
 
   assert {
     condition = [
+      for rule in aws_s3_bucket_lifecycle_configuration.own[0].rule :
+      { prefix = rule.filter[0].prefix, days = rule.expiration[0].days } if rule.id == "rounds" && rule.status == "Enabled"
+    ] == [{ prefix = "ebs-backup/rounds/", days = 7 }]
+    error_message = "What was kept while a run lasted is kept for a week, for whoever looks into one that had no end."
+  }
+
+  assert {
+    condition = [
       for rule in aws_s3_bucket_lifecycle_configuration.own[0].rule : rule.id if length(rule.expiration) > 0
-    ] == ["reports"]
-    error_message = "Nothing else expires."
+    ] == ["reports", "rounds"]
+    error_message = "Nothing else expires but what was kept while a run lasted, with whichever engine."
   }
 }
 
@@ -371,8 +385,8 @@ run "reports_can_be_kept_for_ever_and_destroyed_with_the_bucket" {
   }
 
   assert {
-    condition     = aws_s3_bucket_lifecycle_configuration.own[0].rule[*].id == tolist(["unfinished-uploads"])
-    error_message = "Nothing expires, unless it was never uploaded to the end."
+    condition     = aws_s3_bucket_lifecycle_configuration.own[0].rule[*].id == tolist(["rounds", "unfinished-uploads"])
+    error_message = "No report expires."
   }
 
   assert {
@@ -472,7 +486,7 @@ run "a_policy_as_large_as_lambda_takes_is_accepted" {
   variables {
     snapshot_tags = merge(
       { for number in range(13) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
-      { last = join("", [for character in range(51) : "v"]) },
+      { last = join("", [for character in range(8) : "v"]) },
     )
   }
 
@@ -488,7 +502,7 @@ run "a_policy_larger_than_lambda_takes_is_refused" {
   variables {
     snapshot_tags = merge(
       { for number in range(13) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
-      { last = join("", [for character in range(52) : "v"]) },
+      { last = join("", [for character in range(9) : "v"]) },
     )
   }
 

@@ -24,6 +24,9 @@ run "the_least_of_everything_is_accepted" {
     tag_prefix                     = "e"
     schedule_expression            = "rate(1 minute)"
     bucket                         = "abc"
+    engine                         = "step_functions"
+    request_rates                  = { CreateSnapshot = 0.1 }
+    request_bursts                 = { CreateTags = 1 }
     memory_size                    = 128
     timeout                        = 60
     architecture                   = "arm64"
@@ -58,6 +61,9 @@ run "the_most_of_everything_is_accepted" {
     tag_prefix                     = join("", [for character in range(112) : "p"])
     schedule_expression            = "cron(0-30/5,59 */12 ? JAN-MAR,12 MON#5 2026-2199)"
     bucket                         = join("", [for character in range(63) : "b"])
+    engine                         = "lambda"
+    request_rates                  = { CreateSnapshot = 1000, CreateSnapshots = 1000, CreateTags = 1000, DeleteSnapshot = 1000 }
+    request_bursts                 = { CreateSnapshot = 1000, CreateSnapshots = 1000, CreateTags = 1000, DeleteSnapshot = 1000 }
     memory_size                    = 10240
     timeout                        = 900
     architecture                   = "x86_64"
@@ -96,6 +102,9 @@ run "null_stands_for_the_default" {
     dry_run                        = null
     schedule_expression            = null
     schedule_enabled               = null
+    engine                         = null
+    request_rates                  = null
+    request_bursts                 = null
     memory_size                    = null
     timeout                        = null
     architecture                   = null
@@ -131,6 +140,9 @@ run "forms_that_are_none_are_refused" {
     tag_prefix              = "ebs backup:"
     schedule_expression     = "banana"
     bucket                  = "arn:aws:s3:::bucket"
+    engine                  = "Lambda"
+    request_rates           = { RunInstances = 5 }
+    request_bursts          = { createSnapshot = 100 }
     architecture            = "x86"
     retention               = { dayly = 7 }
     log_level               = "debug"
@@ -149,6 +161,9 @@ run "forms_that_are_none_are_refused" {
     var.tag_prefix,
     var.schedule_expression,
     var.bucket,
+    var.engine,
+    var.request_rates,
+    var.request_bursts,
     var.architecture,
     var.retention,
     var.log_level,
@@ -168,6 +183,8 @@ run "values_below_the_least_are_refused" {
     tag_prefix                     = ""
     schedule_expression            = "rate(0 days)"
     bucket                         = "ab"
+    request_rates                  = { CreateSnapshot = 0 }
+    request_bursts                 = { CreateSnapshot = 0.9 }
     memory_size                    = 127
     timeout                        = 59
     reserved_concurrent_executions = 0
@@ -183,6 +200,8 @@ run "values_below_the_least_are_refused" {
     var.tag_prefix,
     var.schedule_expression,
     var.bucket,
+    var.request_rates,
+    var.request_bursts,
     var.memory_size,
     var.timeout,
     var.reserved_concurrent_executions,

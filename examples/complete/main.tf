@@ -47,12 +47,15 @@ module "ebs_backup" {
   schedule_enabled    = true
 
   # Where and how it runs
+  engine                         = "step_functions"
+  request_rates                  = { CreateSnapshot = 4, CreateSnapshots = 4 } # of 5 each: the rest is for what else makes snapshots
+  request_bursts                 = { CreateSnapshot = 80, CreateSnapshots = 80 }
   bucket                         = aws_s3_bucket.artifacts.bucket
   bucket_force_destroy           = false # of no account while there is a bucket
   memory_size                    = 1024
   timeout                        = 600
   architecture                   = "arm64"
-  reserved_concurrent_executions = 1 # AWS wants 100 of the account to stay unreserved
+  reserved_concurrent_executions = 20 # so many regions at a time; AWS wants 100 of the account to stay unreserved
   kms_key_arn                    = aws_kms_key.backup.arn
   permissions_boundary           = aws_iam_policy.boundary.arn
   role_path                      = "/automation/"
@@ -134,6 +137,23 @@ resource "aws_s3_bucket_lifecycle_configuration" "artifacts" {
   }
 
   rule {
+    id     = "rounds"
+    status = "Enabled"
+
+    filter {
+      prefix = module.ebs_backup.rounds_prefix
+    }
+
+    expiration {
+      days = 7
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 7
+    }
+  }
+
+  rule {
     id     = "unfinished-uploads"
     status = "Enabled"
 
@@ -175,7 +195,10 @@ resource "aws_kms_key" "backup" {
         Resource  = "*"
         Condition = {
           ArnEquals = {
-            "kms:EncryptionContext:aws:logs:arn" = "${local.arn}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${local.name}"
+            "kms:EncryptionContext:aws:logs:arn" = [
+              for group in ["/aws/lambda/${local.name}", "/aws/vendedlogs/states/${local.name}"] :
+              "${local.arn}:logs:${local.region}:${local.account}:log-group:${group}"
+            ]
           }
         }
       },
@@ -199,8 +222,9 @@ resource "aws_kms_key" "backup" {
   })
 }
 
-# The most that a role of this kind may ever be given; what it is given, the module decides.
+# The most that roles of this kind may ever be given; what each is given, the module decides.
 resource "aws_iam_policy" "boundary" {
+  #checkov:skip=CKV_AWS_288:a boundary grants nothing, it only ends what is granted
   #checkov:skip=CKV_AWS_290:a boundary grants nothing, it only ends what is granted
   #checkov:skip=CKV_AWS_355:a boundary grants nothing, it only ends what is granted
 
@@ -224,11 +248,22 @@ resource "aws_iam_policy" "boundary" {
         "ec2:DescribeVolumes",
         "kms:Decrypt",
         "kms:GenerateDataKey",
+        "lambda:InvokeFunction",
+        "logs:CreateLogDelivery",
         "logs:CreateLogStream",
+        "logs:DeleteLogDelivery",
+        "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
         "logs:PutLogEvents",
+        "logs:PutResourcePolicy",
+        "logs:UpdateLogDelivery",
+        "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
         "sqs:SendMessage",
+        "states:StartExecution",
       ]
       Resource = "*"
     }]
@@ -236,8 +271,13 @@ resource "aws_iam_policy" "boundary" {
 }
 
 output "function_name" {
-  description = "Function to invoke for a run by hand."
+  description = "Function that makes the runs."
   value       = module.ebs_backup.function_name
+}
+
+output "state_machine_arn" {
+  description = "State machine to start for a run by hand."
+  value       = module.ebs_backup.state_machine_arn
 }
 
 output "rule_name" {

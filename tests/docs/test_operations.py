@@ -9,20 +9,26 @@ from typing import Any
 import pytest
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter  # type: ignore[import-untyped]
 
-from ebs_backup import handler
+from ebs_backup import handler, store
 from ebs_backup.report import RunFailed
 from sandbox.ec2 import Fault, Simulator
 from tests.docs.markdown import ROOT, codes, fences, rows, section
 from tests.unit.conftest import Connect, SimulatedTime, clock, connect, ec2, session  # noqa: F401 - fixtures
 from tests.unit.estates import add_instance, add_snapshots, add_volumes
+from tests.unit.state_machine import Bucket
 
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 QUERIES = fences(PAGE, "logs")
+QUERIES_TO_THE_STATE_MACHINES_LOG = fences(PAGE, "states")
 
 COMMANDS = {"fields", "filter", "stats", "sort", "limit"}
 WORDS = {"as", "by", "in", "and", "desc", "count", "latest", "ispresent"}
 # What CloudWatch Logs and Lambda's own events bring along.
 NOT_OURS = re.compile(r"@timestamp|type|record\.[\w.]+")
+
+
+RUN = {"run_id": "r", "dry_run": False, "started_at": "2026-11-23T03:00:00Z", "narrowed": False, "regions": 2}
+ROUND = {"step": "visit", "run": RUN, "region": "eu-west-1", "round": 1, "stalled": 0}
 
 
 class Context:
@@ -57,8 +63,10 @@ def events(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> list[dict[str, Any]]:
-    """Return what is logged by a run that meets with all sorts of trouble, as Lambda's runtime writes it."""
+    """Return what is logged by a run that meets with all sorts of trouble, and by a round, as Lambda's runtime does."""
     policy = {"name": "nightly", "retention": {"last": 2}, "regions": ["eu-west-1", "us-east-1"]}
+    policy |= {"report_bucket": "bucket", "report_prefix": "reports/", "rounds_prefix": "rounds/"}
+    monkeypatch.setattr(store, "_client", Bucket)
     monkeypatch.setenv("POLICY", json.dumps(policy))
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setattr(handler, "SystemClock", lambda: clock)
@@ -73,6 +81,8 @@ def events(
     ec2.regions["us-east-1"].denied = True
     with caplog.at_level(logging.INFO), pytest.raises(RunFailed):
         handler.lambda_handler({}, Context())
+    with caplog.at_level(logging.INFO):
+        handler.lambda_handler(ROUND, Context())
     return [json.loads(JsonFormatter().format(record)) for record in caplog.records]
 
 
@@ -97,7 +107,7 @@ def test_queries_ask_for_events_that_the_function_logs() -> None:
 
 
 def test_queries_are_made_of_commands_one_a_line() -> None:
-    for query in QUERIES:
+    for query in [*QUERIES, *QUERIES_TO_THE_STATE_MACHINES_LOG]:
         first, *others = query.splitlines()
         assert first.split()[0] in COMMANDS
         assert {line.split()[0] for line in others} <= {"|"}
@@ -107,7 +117,7 @@ def test_queries_are_made_of_commands_one_a_line() -> None:
 def test_every_section_that_an_alarm_refers_to_is_there() -> None:
     referred = re.findall(r'local\.manual}, "([^"]+)"', (ROOT / "alerts.tf").read_text("utf-8"))
 
-    assert len(referred) == 5
+    assert len(referred) == 6
     assert all(section(PAGE, heading).strip() for heading in referred)
 
 

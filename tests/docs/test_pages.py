@@ -85,8 +85,8 @@ def test_there_are_payloads_to_check() -> None:
 def _payloads(text: str) -> Iterator[str]:
     """Yield what is given to the function on a command line or named within a line."""
     for words in commands(text):
-        if "--payload" in words:
-            yield words[words.index("--payload") + 1]
+        for option in {"--payload", "--input"}.intersection(words):
+            yield words[words.index(option) + 1]
     yield from (code for code in codes(text) if code.startswith('{"'))
 
 

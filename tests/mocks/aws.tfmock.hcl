@@ -37,3 +37,18 @@ mock_resource "aws_cloudwatch_metric_alarm" {
 mock_resource "aws_sns_topic" {
   defaults = { arn = "arn:aws:sns:eu-west-1:111122223333:ebs-backup-alarms" }
 }
+
+mock_resource "aws_sfn_state_machine" {
+  defaults = { arn = "arn:aws:states:eu-west-1:111122223333:stateMachine:ebs-backup" }
+}
+
+mock_resource "aws_cloudwatch_log_group" {
+  defaults = { arn = "arn:aws:logs:eu-west-1:111122223333:log-group:a-log-group" }
+}
+
+mock_resource "aws_sqs_queue" {
+  defaults = {
+    arn = "arn:aws:sqs:eu-west-1:111122223333:a-queue"
+    url = "https://sqs.eu-west-1.amazonaws.com/111122223333/a-queue"
+  }
+}

@@ -1,5 +1,4 @@
 import json
-import time
 
 import pytest
 
@@ -10,10 +9,12 @@ from tests.sandbox.deployments import (
     function,
     messages,
     permit,
+    permitted,
     policy,
     queue,
     role,
     schedule,
+    state_machine,
 )
 
 ECHO = """
@@ -149,23 +150,28 @@ def test_a_wrong_schedule_is_refused_when_the_rule_is_made(aws: Sandbox) -> None
 
 
 def test_a_state_machine_is_started_as_the_targets_role(aws: Sandbox) -> None:
-    arn = function(aws, ECHO, role(aws))
-    steps = {"StartAt": "Run", "States": {"Run": {"Type": "Task", "Resource": arn, "End": True}}}
-    machine = aws.client("stepfunctions").create_state_machine(
-        name="engine", definition=json.dumps(steps), roleArn=role(aws, name="engine", service="states.amazonaws.com")
-    )["stateMachineArn"]
+    machine = state_machine(aws, Done={"Type": "Pass", "End": True})
     starter = role(aws, name="starter", service="events.amazonaws.com")
     schedule(aws, {"Arn": machine, "RoleArn": starter, "Input": '{"a": 1}'})
     assert aws.tick("nightly")[0].reason.startswith("NO_PERMISSIONS")
-    document = policy(allow("states:StartExecution", resource=machine))
-    aws.client("iam").put_role_policy(RoleName="starter", PolicyName="start", PolicyDocument=document)
+    permitted(aws, "starter", allow("states:StartExecution", resource=machine))
+    (delivery,) = aws.tick("nightly")
+    assert delivery.delivered
+    assert delivery.execution
+    assert (delivery.execution.status, delivery.execution.output) == ("SUCCEEDED", '{"a": 1}')
+
+
+def test_a_role_may_trust_eventbridge_for_one_rule_only(aws: Sandbox) -> None:
+    machine = state_machine(aws, Done={"Type": "Pass", "End": True})
+    starter = role(aws, allow("states:StartExecution"), name="starter", service="events.amazonaws.com")
+    rule = schedule(aws, {"Arn": machine, "RoleArn": starter})
+    schedule(aws, {"Arn": machine, "RoleArn": starter}, name="other")
+    trust = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+    }
+    aws.client("iam").update_assume_role_policy(RoleName="starter", PolicyDocument=policy(trust))
     assert aws.tick("nightly")[0].delivered
-    assert finished(aws, machine) == {"status": "SUCCEEDED", "output": '{"a":1}'}
-
-
-def finished(aws: Sandbox, machine: str) -> dict[str, str]:
-    steps = aws.client("stepfunctions")
-    (execution,) = steps.list_executions(stateMachineArn=machine)["executions"]
-    while (told := steps.describe_execution(executionArn=execution["executionArn"]))["status"] == "RUNNING":
-        time.sleep(0.05)
-    return {"status": told["status"], "output": told.get("output", "").replace(" ", "")}
+    assert aws.tick("other")[0].reason.startswith("NO_PERMISSIONS")

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from sandbox import Sandbox as ExportedSandbox
 from sandbox.ec2 import Fault, Volume
 from sandbox.local import Sandbox
-from tests.sandbox.deployments import allow, policy, queue, role
+from tests.sandbox.deployments import allow, permitted, policy, queue, role
 
 HERE = "eu-west-1"
 ACTION, VOLUME, SNAPSHOT = "ec2:CreateSnapshot", "arn:aws:ec2:*:*:volume/*", "arn:aws:ec2:*::snapshot/*"
@@ -204,3 +204,25 @@ def test_it_is_steered_over_http_too(aws: Sandbox) -> None:
         ask("POST", "tick?rule=nothing&region=eu-west-1")
     with pytest.raises(urllib.request.HTTPError, match="404"):
         ask("GET", "nothing")
+
+
+def test_an_encrypted_queue_takes_messages_of_those_who_may_use_its_key(aws: Sandbox) -> None:
+    key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    told = queue(aws, "told", KmsMasterKeyId=key)
+    sender = aws.client("sqs", role_arn=role(aws, allow("sqs:SendMessage", resource=told)))
+    url = aws.client("sqs").get_queue_url(QueueName="told")["QueueUrl"]
+    with pytest.raises(Exception, match=r"AccessDenied.*kms:GenerateDataKey"):
+        sender.send_message(QueueUrl=url, MessageBody="x")
+    permitted(aws, "run", allow("sqs:SendMessage", "kms:GenerateDataKey", "kms:Decrypt"))
+    sender.send_message(QueueUrl=url, MessageBody="x")
+
+
+def test_that_an_object_is_missing_is_told_only_to_those_who_may_list_its_bucket(aws: Sandbox) -> None:
+    aws.client("s3").create_bucket(Bucket="reports", CreateBucketConfiguration={"LocationConstraint": HERE})
+    get = allow("s3:GetObject", resource="arn:aws:s3:::reports/*")
+    mine = aws.client("s3", role_arn=role(aws, get))
+    with pytest.raises(ClientError, match=r"AccessDenied.*s3:ListBucket"):
+        mine.get_object(Bucket="reports", Key="gone.json")
+    permitted(aws, "run", get, allow("s3:ListBucket", resource="arn:aws:s3:::reports"))
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        mine.get_object(Bucket="reports", Key="gone.json")

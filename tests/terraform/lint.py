@@ -6,6 +6,7 @@ The answers are AWS's own tables of actions, resources and condition keys, which
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from itertools import product
 from typing import Any
 
 from policy_sentry.shared.iam_data import get_service_prefix_data
@@ -13,14 +14,19 @@ from policy_sentry.shared.iam_data import get_service_prefix_data
 KEYS_OF_EVERY_ACTION = {"aws:RequestedRegion"}
 # What a deployment's own resources put into the formats of ARNs; of the others any will do.
 NAMES = {
-    "Partition": "aws",
-    "Region": "eu-west-1",
-    "Account": "111122223333",
-    "LogGroupName": "/aws/lambda/ebs-backup",
-    "QueueName": "ebs-backup-failed-runs",
-    "BucketName": "ebs-backup-111122223333",
-    "ObjectName": "ebs-backup/reports/2026/11/23/2026-11-23T03:00:00Z.completed.100.json",
-    "KeyId": "1234abcd-12ab-34cd-56ef-1234567890ab",
+    "Partition": ["aws"],
+    "Region": ["eu-west-1"],
+    "Account": ["111122223333"],
+    "LogGroupName": ["/aws/lambda/ebs-backup"],
+    "FunctionName": ["ebs-backup"],
+    "StateMachineName": ["ebs-backup"],
+    "QueueName": ["ebs-backup-failed-runs"],
+    "BucketName": ["ebs-backup-111122223333"],
+    "ObjectName": [
+        "ebs-backup/reports/2026/11/23/2026-11-23T03:00:00Z.completed.100.json",
+        "ebs-backup/rounds/2026-11-23T03:00:00Z/eu-west-1.json",
+    ],
+    "KeyId": ["1234abcd-12ab-34cd-56ef-1234567890ab"],
 }
 
 Statement = dict[str, Any]
@@ -65,11 +71,13 @@ def _covered_types(action: str, resource: str) -> list[str]:
     """Return the types of resources that the action acts on and whose ARNs the policy's resource matches."""
     formats = get_service_prefix_data(action.partition(":")[0])["resources"]
     types = _action_data(action)["resource_types"].keys() - {""}
-    return [type_ for type_ in types if fnmatchcase(_arn(formats[type_]["arn"]), resource)]
+    return [type_ for type_ in types if any(fnmatchcase(arn, resource) for arn in _arns(formats[type_]["arn"]))]
 
 
-def _arn(format_: str) -> str:
-    return re.sub(r"\$\{(\w+)\}", lambda name: NAMES.get(name[1], "any"), format_)
+def _arns(format_: str) -> Iterator[str]:
+    """Yield a format with every combination of names in it."""
+    pieces = re.split(r"\$\{(\w+)\}", format_)
+    return map("".join, product(*(NAMES.get(p, ["any"]) if n % 2 else [p] for n, p in enumerate(pieces))))
 
 
 def _condition_keys(statement: Statement) -> set[str]:

@@ -28,6 +28,7 @@ DEPENDENT = (
 )
 
 CRON = "schedule_expression"
+METERED = ("CreateSnapshot", "CreateSnapshots", "CreateTags", "DeleteSnapshot")
 RULES = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 MAX_KEY, MAX_VALUE = "k" * 128, "v" * 256
 KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -106,6 +107,9 @@ ACCEPTED = [
     ),
     *accepted("tag_prefix", "e", "ebs-backup:", "Acme/Backup@1.2_3+4=5-", "p" * 112, "aws", "awsome:"),
     *accepted("bucket", None, "abc", "a.b-c", "0" * 63),
+    *accepted("engine", "lambda", "step_functions"),
+    *accepted("request_rates", {}, {"CreateSnapshot": 0.5}, dict.fromkeys(METERED, 100)),
+    *accepted("request_bursts", {}, {"CreateTags": 1}, dict.fromkeys(METERED, 1.5)),
     *accepted("memory_size", 128, 10240),
     *accepted("timeout", 60, 900),
     *accepted("architecture", "arm64", "x86_64"),
@@ -229,6 +233,16 @@ REFUSED = [
         "abc-",
         "arn:aws:s3:::abc",
     ),
+    *refused("engine", "lambda or step_functions", "", "Lambda", "stepfunctions"),
+    *refused(
+        "request_rates", f"keys must be among {', '.join(METERED)}", {"DeleteSnapshots": 5}, got=": DeleteSnapshots"
+    ),
+    *refused("request_rates", "numbers above 0", {"CreateSnapshot": 0}),
+    *refused("request_rates", "numbers above 0", {"CreateSnapshot": 5, "CreateTags": -1}),
+    *refused("request_rates", "numbers above 0", {"CreateTags": None}),
+    *refused("request_bursts", f"keys must be among {', '.join(METERED)}", {"createTags": 5}, got=": createTags"),
+    *refused("request_bursts", "numbers from 1", {"CreateSnapshot": 0.9}),
+    *refused("request_bursts", "numbers from 1", {"CreateSnapshot": None}),
     *refused("memory_size", "whole number of MB from 128 to 10240", 0, 127, 10241, 512.5),
     *refused("timeout", "whole number of seconds from 60 to 900", 0, 59, 901, 60.5),
     *refused("architecture", "arm64 or x86_64", "x86", "ARM64", ""),

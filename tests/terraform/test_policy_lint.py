@@ -1,10 +1,11 @@
-"""The run role's policy says nothing that AWS would not understand.
+"""The roles' policies say nothing that AWS would not understand.
 
 IAM takes an action that it does not know, on a resource which the action never acts on, or under a condition that is
-never met for it, and then quietly allows nothing. So the policy is linted in every combination of what changes it.
+never met for it, and then quietly allows nothing. So they are linted in every combination of what changes them.
 """
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -32,8 +33,17 @@ def test_an_action_is_allowed_on_all_that_it_acts_on(policies: list[list[Stateme
     assert {gap for policy in policies for gap in gaps(policy)} == set()
 
 
-def test_every_combination_is_another_policy(policies: list[list[Statement]]) -> None:
-    assert len({json.dumps(policy) for policy in policies}) == len(policies) == 2**4
+def test_every_combination_is_another_policy_of_the_run_role(planned: dict[str, list[Any]]) -> None:
+    policies = [policy["policy"] for policy in planned["aws_iam_role_policy"] if policy["name"] == "ebs-backup"]
+    assert len(set(policies)) == len(policies) == 2**5
+
+
+def test_each_engine_has_its_roles(planned: dict[str, list[Any]]) -> None:
+    assert Counter(policy["name"] for policy in planned["aws_iam_role_policy"]) == {
+        "ebs-backup": 2**5,
+        "ebs-backup-workflow": 2**4,
+        "ebs-backup-schedule": 2**4,
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-# The module with everything switched on, in every combination of what changes the run role's policy.
+# The module with everything switched on, in every combination of what changes its roles' policies.
 
 terraform {
   required_providers {
@@ -14,6 +14,7 @@ locals {
     [[], ["eu-west-1", "us-east-1"]],
     [tomap({}), tomap({ daily = 7 })],
     [null, "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+    ["lambda", "step_functions"],
   )
 }
 
@@ -25,6 +26,7 @@ module "deployment" {
   regions                = local.choices[count.index][1]
   retention              = local.choices[count.index][2]
   kms_key_arn            = local.choices[count.index][3]
+  engine                 = local.choices[count.index][4]
 
   notification_emails = ["backup@example.com"]
   dashboard_enabled   = true

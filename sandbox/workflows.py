@@ -1,0 +1,64 @@
+"""Step Functions: has state machines act as their role, and makes sure of that role as AWS does.
+
+moto interprets them. What their tasks call comes in at the front door like anybody's request, and their pauses take no
+time: EC2's clock moves on instead.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from botocore.config import Config
+
+from sandbox import backends, clients, patches
+from sandbox.access import Access, Denied
+from sandbox.answers import Refusal
+from sandbox.authorization import log_delivery_needs
+from sandbox.clients import Keys
+from sandbox.ec2.model import ACCOUNT
+
+_STATES: Final = "states.amazonaws.com"
+_ONE_ATTEMPT: Final = Config(read_timeout=1000, retries={"total_max_attempts": 1})
+"""A task waits as long as a function may run, and only its own Retry says whether to try again."""
+
+
+class Workflows:
+    """The state machines of the account; `endpoint` is where their tasks find AWS."""
+
+    def __init__(self, access: Access, pause: Callable[[float], None]) -> None:
+        self.endpoint = ""
+        self._access = access
+        self._pause = pause
+
+    def prepare(self) -> None:
+        """Put ourselves between moto's interpreter and what it calls; the first time this takes a second."""
+        patches.install_workflows(self._client, self._pause)
+
+    def check(self, parameters: Mapping[str, Any], region: str) -> None:
+        """Refuse to create or update a state machine whose role cannot be assumed, or cannot deliver its log.
+
+        Step Functions makes sure of both at once: "The state machine IAM Role is not authorized to access the Log
+        Destination".
+        """
+        arn = (
+            parameters.get("stateMachineArn") or f"arn:aws:states:{region}:{ACCOUNT}:stateMachine:{parameters['name']}"
+        )
+        role = _role(parameters.get("roleArn") or backends.role_of_state_machine(arn) or "")
+        logs = parameters.get("loggingConfiguration", {}).get("level", "OFF") != "OFF"
+        try:
+            self._access.require_trust(_STATES, role, {"aws:SourceArn": arn, "aws:SourceAccount": ACCOUNT})
+            self._access.require(backends.assume(role, "states", region), log_delivery_needs() if logs else [], region)
+        except Denied as denied:
+            raise Refusal("AccessDeniedException", str(denied)) from denied
+
+    def _client(self, service: str, region: str, role_arn: str) -> Any:
+        """Make a client of a session of a state machine's role."""
+        session = backends.assume(_role(role_arn), "states", region)
+        keys = Keys(session.access_key, session.secret_key, session.token)
+        return clients.client(service, region, self.endpoint, keys, _ONE_ATTEMPT)
+
+
+def _role(arn: str) -> backends.Role:
+    role = backends.role(arn)
+    if role is None:
+        raise Refusal("AccessDeniedException", f"The role {arn} does not exist.")
+    return role

@@ -1,0 +1,275 @@
+"""The Step Functions engine: the deployed state machine, with the deployed function behind it, as their own roles.
+
+The quickstart is switched to it and, in the end, back.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ebs_backup.handler import RESERVE
+from sandbox.backends import Execution
+from sandbox.ec2 import Fault
+from tests.e2e.conftest import BUCKET, DENIED, HOME, Deployment
+
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("e2e")]
+
+OTHER = "us-east-1"
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:ebs-backup"
+SETTINGS = f'engine  = "step_functions"\n  regions = ["{HOME}", "{OTHER}", "{DENIED}"]\n'
+# In the last seconds of an invocation nothing new starts: this leaves four.
+SHORT, LONG = ceil(RESERVE) + 4, 900
+
+DENIAL = "UnauthorizedOperation|AccessDenied"
+# (role, statement, action): what a run of the state machine needs, once started, besides what any run needs.
+GRANTS = [
+    ("ebs-backup-workflow", "Visit", "lambda:InvokeFunction"),
+    ("ebs-backup-workflow", "ReportFailedRuns", "sqs:SendMessage"),
+    ("ebs-backup", "KeepRounds", "s3:GetObject"),
+    ("ebs-backup", "KeepRounds", "s3:PutObject"),
+]
+
+
+@pytest.fixture(scope="module")
+def workflow(quickstart: Deployment) -> Iterator[Deployment]:
+    """The quickstart with the other engine."""
+    main = _main(quickstart)
+    before = main.read_text()
+    main.write_text(before.replace('source = "../.."\n', f'source = "../.."\n\n  {SETTINGS}'))
+    quickstart.terraform.apply()
+    yield quickstart
+    main.write_text(before)
+    quickstart.terraform.apply()
+
+
+def _main(deployment: Deployment) -> Path:
+    return deployment.terraform.directory / "main.tf"
+
+
+@pytest.fixture
+def all_open(workflow: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no region be denied."""
+    monkeypatch.setattr(workflow.aws.ec2.regions[DENIED], "denied", False)
+
+
+def _tick(deployment: Deployment, at: str) -> Execution:
+    execution = deployment.tick(at).execution
+    assert execution is not None
+    return execution
+
+
+def _start(deployment: Deployment, **payload: object) -> dict[str, Any]:
+    """Start an execution by hand and return how it ended."""
+    steps = deployment.aws.client("stepfunctions")
+    arn = steps.start_execution(stateMachineArn=MACHINE, input=json.dumps(payload))["executionArn"]
+    while (told := steps.describe_execution(executionArn=arn))["status"] == "RUNNING":
+        time.sleep(0.05)
+    return dict(told)
+
+
+def _in_use(deployment: Deployment, *regions: str) -> Counter[str]:
+    volumes = (v for region in regions for v in deployment.aws.ec2.regions[region].volumes.values())
+    return Counter(v.id for v in volumes if v.state == "in-use" and v.tags.get("ebs-backup:Skip") != "true")
+
+
+def _made(deployment: Deployment, run_id: str) -> Counter[str]:
+    return Counter(snapshot.volume_id for _, snapshot in deployment.snapshots(run_id))
+
+
+def _timeout(deployment: Deployment, seconds: int) -> None:
+    deployment.aws.client("lambda").update_function_configuration(FunctionName="ebs-backup", Timeout=seconds)
+
+
+def _report(deployment: Deployment, run_id: str) -> Any:
+    """Return the one report of a run."""
+    [key] = [key for key in deployment.reports() if run_id in key and key.endswith(".json")]
+    return json.loads(deployment.aws.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+
+def _rounds(deployment: Deployment, execution: str) -> dict[str, int]:
+    """Return region -> rounds, as the last step was told."""
+    history = deployment.aws.client("stepfunctions").get_execution_history(executionArn=execution)["events"]
+    entered = [event["stateEnteredEventDetails"] for event in history if "stateEnteredEventDetails" in event]
+    [finish] = [json.loads(details["input"]) for details in entered if details["name"] == "Finish"]
+    return {visit["region"]: visit["rounds"] for visit in finish["visits"]}
+
+
+def test_the_engine_is_switched_in_place_and_the_next_plan_is_empty(workflow: Deployment) -> None:
+    assert not workflow.terraform.changes_pending()
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):  # no statement is left
+        workflow.aws.client("lambda").get_policy(FunctionName="ebs-backup")
+
+
+@pytest.mark.usefixtures("all_open")
+def test_a_throttled_region_takes_more_rounds_and_is_complete_and_no_other_waits_for_it(
+    workflow: Deployment, later: str
+) -> None:
+    for action in ("CreateSnapshot", "CreateSnapshots"):
+        workflow.aws.ec2.inject(Fault(action, HOME, code="RequestLimitExceeded", status=503, times=6))
+    _timeout(workflow, SHORT)
+
+    execution = _tick(workflow, later)
+
+    _timeout(workflow, LONG)
+    assert execution.status == "SUCCEEDED"
+    assert _made(workflow, later) == _in_use(workflow, HOME, OTHER)
+    rounds = _rounds(workflow, execution.arn)
+    assert rounds[HOME] > 1
+    assert (rounds[OTHER], rounds[DENIED]) == (1, 1)
+    report = _report(workflow, later)
+    assert (report["status"], report["totals"]["created"]) == ("completed", sum(_made(workflow, later).values()))
+    assert report["totals"]["unfinished"] == report["totals"]["failed"] == 0
+    assert json.loads(execution.output)["totals"] == report["totals"]
+    assert len(execution.output) < 1000
+
+
+@pytest.mark.usefixtures("all_open")
+def test_a_duplicate_event_changes_nothing(workflow: Deployment, later: str) -> None:
+    _tick(workflow, later)
+    before = workflow.snapshots()
+
+    assert _tick(workflow, later).status == "SUCCEEDED"
+
+    assert workflow.snapshots() == before
+
+
+def test_a_denied_region_fails_the_execution_and_is_told_of_while_the_others_are_complete(
+    workflow: Deployment, later: str
+) -> None:
+    workflow.messages("failed_runs_queue_url")
+
+    execution = _tick(workflow, later)
+
+    assert (execution.status, execution.error) == ("FAILED", "RunFailed")
+    assert f"- {DENIED}: DescribeSnapshots: Una" in execution.cause
+    assert _made(workflow, later) == _in_use(workflow, HOME, OTHER)
+    assert _report(workflow, later)["regions"][DENIED]["status"] == "failed"
+    [record] = workflow.messages("failed_runs_queue_url")
+    assert record["requestPayload"]["time"] == later
+    assert record["requestContext"]["executionArn"] == execution.arn
+    assert record["responsePayload"]["errorType"] == "RunFailed"
+    assert record["responsePayload"]["errorMessage"] == execution.cause
+
+
+def test_a_run_by_hand_goes_on_with_a_run_or_takes_the_executions_name(workflow: Deployment, later: str) -> None:
+    named = _start(workflow, regions=[OTHER], run_id=later)
+    unnamed = _start(workflow, regions=[OTHER], dry_run=True)
+
+    assert named["status"] == unnamed["status"] == "SUCCEEDED"
+    assert _made(workflow, later) == _in_use(workflow, OTHER)
+    assert _made(workflow, unnamed["name"]) == Counter()
+
+
+# --- least privilege ---
+
+
+def _shortcomings(deployment: Deployment, run_id: str) -> set[str]:
+    """Make a small run that fails, for its one region is denied, and say what of it is not as it should be."""
+    deployment.messages("failed_runs_queue_url")
+    ended = _start(deployment, regions=[DENIED], run_id=run_id)
+    checks = {
+        "the run did not come to its end": ended["error"] == "RunFailed",
+        "what the region said is lost": "DescribeSnapshots: UnauthorizedOperation" in ended["cause"],
+        "the failed run was not reported": len(deployment.messages("failed_runs_queue_url")) == 1,
+    }
+    return {problem for problem, fine in checks.items() if not fine}
+
+
+def test_with_all_grants_a_run_lacks_nothing(workflow: Deployment, later: str) -> None:
+    assert _shortcomings(workflow, later) == set()
+
+
+@pytest.fixture
+def roles(workflow: Deployment) -> Iterator[dict[str, Deployment]]:
+    """Handles on the policies of the three roles, which are put back in the end."""
+    names = ("ebs-backup", "ebs-backup-workflow", "ebs-backup-schedule")
+    roles = {name: Deployment(workflow.aws, workflow.terraform, name=name) for name in names}
+    policies = {name: role.policy() for name, role in roles.items()}
+    yield roles
+    for name, policy in policies.items():
+        roles[name].put_policy(policy)
+
+
+def _without(role: Deployment, sid: str, action: str) -> dict[str, Any]:
+    """Return a role's policy without one action, and without a statement that is left with none."""
+    policy: dict[str, Any] = role.policy()
+    [statement] = [s for s in policy["Statement"] if s["Sid"] == sid]
+    statement["Action"].remove(action)
+    return policy | {"Statement": [s for s in policy["Statement"] if s["Action"]]}
+
+
+def test_these_are_all_the_grants_there_are(roles: dict[str, Deployment]) -> None:
+    granted = {
+        (name, statement["Sid"], action)
+        for name, role in roles.items()
+        for statement in role.policy()["Statement"]
+        for action in statement["Action"]
+        if name != "ebs-backup" or statement["Sid"] == "KeepRounds"
+    }
+    deliver = {grant for grant in granted if grant[1] == "DeliverLogs"}
+
+    assert granted - deliver == {*GRANTS, ("ebs-backup-schedule", "Start", "states:StartExecution")}
+    assert len(deliver) == 8
+
+
+@pytest.mark.parametrize("grant", GRANTS, ids=" ".join)
+def test_without_any_one_grant_a_run_falls_short(
+    workflow: Deployment, roles: dict[str, Deployment], later: str, grant: tuple[str, str, str]
+) -> None:
+    role, sid, action = grant
+    roles[role].put_policy(_without(roles[role], sid, action))
+
+    assert _shortcomings(workflow, later)
+
+
+@pytest.mark.usefixtures("roles")
+def test_without_leave_to_start_the_state_machine_an_event_waits_in_its_queue(workflow: Deployment, later: str) -> None:
+    workflow.aws.client("iam").delete_role_policy(RoleName="ebs-backup-schedule", PolicyName="ebs-backup-schedule")
+
+    delivery = workflow.tick(later)
+
+    assert delivery.reason.startswith("NO_PERMISSIONS")
+    url = workflow.aws.client("sqs").get_queue_url(QueueName="ebs-backup-undelivered")["QueueUrl"]
+    workflow.outputs["undelivered"] = url
+    assert [message["time"] for message in workflow.messages("undelivered")] == [later]
+
+
+def test_without_any_one_grant_to_deliver_the_log_the_state_machine_cannot_be_updated(
+    workflow: Deployment, roles: dict[str, Deployment]
+) -> None:
+    role, steps = roles["ebs-backup-workflow"], workflow.aws.client("stepfunctions")
+    logging = steps.describe_state_machine(stateMachineArn=MACHINE)["loggingConfiguration"]
+    policy = role.policy()
+    [deliver] = [s for s in policy["Statement"] if s["Sid"] == "DeliverLogs"]
+    for action in deliver["Action"]:
+        role.put_policy(policy)
+        role.put_policy(_without(role, "DeliverLogs", action))
+        with pytest.raises(ClientError, match=rf"AccessDeniedException.*{action}"):
+            steps.update_state_machine(stateMachineArn=MACHINE, loggingConfiguration=logging)
+    role.put_policy(policy)
+    steps.update_state_machine(stateMachineArn=MACHINE, loggingConfiguration=logging)
+
+
+@pytest.mark.parametrize(
+    ("service", "attempt", "arguments"),
+    [
+        ("lambda", "invoke", {"FunctionName": "another"}),
+        ("sqs", "send_message", {"QueueUrl": "http://sqs/123456789012/ebs-backup-undelivered", "MessageBody": "x"}),
+        ("stepfunctions", "start_execution", {"stateMachineArn": MACHINE}),
+        ("s3", "get_object", {"Bucket": BUCKET, "Key": "ebs-backup/rounds/x/eu-west-1.json"}),
+        ("ec2", "describe_volumes", {"MaxResults": 5}),
+    ],
+)
+def test_the_state_machine_can_do_nothing_else(
+    workflow: Deployment, service: str, attempt: str, arguments: dict[str, Any]
+) -> None:
+    role = workflow.aws.client("iam").get_role(RoleName="ebs-backup-workflow")["Role"]["Arn"]
+    with pytest.raises(ClientError, match=DENIAL):
+        getattr(workflow.aws.client(service, role_arn=role), attempt)(**arguments)
