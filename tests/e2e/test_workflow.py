@@ -7,6 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ebs_backup.handler import RESERVE
 from sandbox.backends import Execution
 from sandbox.ec2 import Fault
 from tests.e2e.conftest import BUCKET, DENIED, HOME, Deployment
+from tests.unit.estates import add_volumes
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("e2e")]
 
@@ -128,6 +130,29 @@ def test_a_throttled_region_takes_more_rounds_and_is_complete_and_no_other_waits
     assert report["totals"]["unfinished"] == report["totals"]["failed"] == 0
     assert json.loads(execution.output)["totals"] == report["totals"]
     assert len(execution.output) < 1000
+
+
+@pytest.fixture
+def many_volumes(workflow: Deployment) -> Iterator[Counter[str]]:
+    """More volumes, for as long as a test lasts, than EC2 lets through in one short invocation."""
+    region = workflow.aws.ec2.regions[DENIED]
+    ids = add_volumes(workflow.aws.ec2, 300, DENIED)
+    yield Counter(ids)
+    region.add(*(replace(region.volumes[volume_id], attachments=()) for volume_id in ids))
+
+
+@pytest.mark.usefixtures("all_open")
+def test_a_region_that_is_too_large_for_one_invocation_is_complete_after_several(
+    workflow: Deployment, many_volumes: Counter[str], later: str
+) -> None:
+    _timeout(workflow, SHORT)
+
+    ended = _start(workflow, regions=[DENIED], run_id=later)
+
+    _timeout(workflow, LONG)
+    assert ended["status"] == "SUCCEEDED"
+    assert _rounds(workflow, ended["executionArn"])[DENIED] > 1
+    assert many_volumes <= _made(workflow, later) == _in_use(workflow, DENIED)
 
 
 @pytest.mark.usefixtures("all_open")
