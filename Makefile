@@ -10,7 +10,7 @@ VENV := .venv
 RUN  := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format docs checkov clean
+.PHONY: help setup demo test lint format docs bench checkov clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ docs: setup ## Make the generated parts of the documentation anew
 	@PYTHONPATH=function $(RUN) tools.retention_calendar docs/retention.md README.md
 	@$(RUN) tools.inputs_outputs README.md
 	@PYTHONPATH=function $(RUN) tools.report_reference docs/report.md
+
+bench: setup ## Measure speed against EC2's limits and beside others, in about a quarter of an hour
+	@$(RUN) benchmarks
 
 checkov: setup ## Check module and examples with checkov, which takes 290 MB the first time
 	@PYTHON=$(PYTHON_FOUND) tools/checkov

@@ -1,0 +1,214 @@
+"""The tables of docs/performance.md, made from the results; a test tells when the page has others."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+from benchmarks.contestants import OURS, TITLES
+from benchmarks.estates import ESTATES, TIMES, Trouble
+from benchmarks.limit import Limit, limit
+from benchmarks.measure import ROOT, Measurement
+from benchmarks.quota import MIB_PER_CORE
+from benchmarks.results import Results
+
+PAGE: Final = ROOT / "docs" / "performance.md"
+
+# The aim: at most so many times the limit where that is long, else so many seconds more, and so few calls throttled.
+LONG_SECONDS: Final = 20.0
+MOST_TIMES: Final = 1.1
+MOST_SECONDS_MORE: Final = 3.0
+MOST_THROTTLED: Final = 0.02
+
+_MANY_SECONDS: Final = 100
+_MANY_TIMES: Final = 10
+
+_MARKED: Final = re.compile(
+    r"(?P<begin><!-- benchmark: (?P<name>[\w ]+) -->\n).*?(?P<end><!-- /benchmark -->)", re.DOTALL
+)
+
+
+def filled(page: str, results: Results) -> str:
+    """Return a page with the content of its marked blocks made anew."""
+    return _MARKED.sub(lambda m: f"{m['begin']}\n{_block(m['name'], results)}\n\n{m['end']}", page)
+
+
+def machine(results: Results) -> str:
+    """Say what it ran on, and when."""
+    m = results.machine
+    return f"{m.date}, {m.cores} cores of {m.processor}, Python {m.python}, boto3 {m.boto3}"
+
+
+def aims(results: Results) -> str:
+    """Hold what the function reached against its aim."""
+    return _table(
+        ("estate", "limit: last snapshot started", "reached", "limit: all done", "reached", "throttled", "aim"),
+        [_aim(m) for name in ESTATES for m in ranked(results.of(name)) if m.case.contestant == OURS],
+    )
+
+
+def estate(results: Results, name: str) -> str:
+    """Compare the contestants on an estate, the fastest first that left nothing out."""
+    rows = [_compared(m) for m in ranked(results.of(name))]
+    head = (
+        "contestant", "last snapshot started", f"{TIMES} limit", "through", "calls", "throttled", "missing", "doubled",
+        "wrongly failed", "peak memory", "CPU",
+    )  # fmt: skip
+    return f"{_limits(name)}\n\n{_table(head, rows)}"
+
+
+def sizes(results: Results, name: str) -> str:
+    """Compare the contestants at the share of a core that a Lambda function has by its memory size."""
+    rows = [_sized(m, m.case.memory_mib) for m in results.sized(name) if m.case.memory_mib]
+    head = (
+        "memory size", "of a core", "contestant", "imports", "first page", "last snapshot started", "whole",
+        "GB-seconds", "peak memory",
+    )  # fmt: skip
+    return _table(head, rows)
+
+
+def scales(results: Results) -> str:
+    """Show what another factor of time does to the same measurement."""
+    rows = [
+        (ESTATES[m.case.estate].title, f"{m.case.factor:g} {TIMES}", seconds(m.started), seconds(m.over))
+        for m in results.of("medium")
+        if m.case.contestant == OURS
+    ]
+    return _table(("estate", "time", "last snapshot started", "through"), rows)
+
+
+def worth(results: Results) -> str:
+    """Show what each measurement is worth: its timescale and what that adds, and how busy the endpoint was."""
+    rows = [
+        (
+            ESTATES[m.case.estate].title + (f", {m.case.memory_mib:,} MB" if m.case.memory_mib else ""),
+            TITLES[m.case.contestant],
+            f"{m.case.factor:g} {TIMES}",
+            f"{m.cpu_inflation:.0%}",
+            f"{m.endpoint_cpu_share:.0%}",
+            f"{1000 * m.endpoint_excess:.0f} ms",
+        )
+        for m in results.measurements.values()
+    ]
+    head = ("estate", "contestant", "time", "added by scaling, at most", "endpoint's CPU", "answers late by")
+    return _table(head, rows)
+
+
+_BLOCKS: Final[Mapping[str, Callable[[Results], str]]] = {
+    "machine": machine,
+    "aims": aims,
+    "scales": scales,
+    "worth": worth,
+}
+_BLOCKS_OF_ESTATES: Final[Mapping[str, Callable[[Results, str], str]]] = {"estate": estate, "sizes": sizes}
+
+
+def _block(name: str, results: Results) -> str:
+    kind, _, argument = name.partition(" ")
+    return _BLOCKS_OF_ESTATES[kind](results, argument) if argument else _BLOCKS[kind](results)
+
+
+def ranked(measurements: Iterable[Measurement]) -> list[Measurement]:
+    """Sort by time, after those that left nothing out those that did; of several timescales keep the slowest."""
+    slowest: dict[str, Measurement] = {}
+    for m in sorted(measurements, key=lambda m: -m.case.factor):
+        slowest[m.case.contestant] = m
+    return sorted(slowest.values(), key=lambda m: (m.missing > 0 or m.doubled > 0, m.started))
+
+
+def gigabyte_seconds(m: Measurement) -> float:
+    """Return what Lambda bills a run of the function for, its start included."""
+    return m.whole * (m.case.memory_mib or 0) / 1024
+
+
+def bound(m: Measurement) -> Limit:
+    """Return the limit of a measurement's estate."""
+    return limit(ESTATES[m.case.estate].instances)
+
+
+def _aim(m: Measurement) -> tuple[str, ...]:
+    """Judge by time only where nothing goes wrong: the limit knows nothing of faults."""
+    least, where = bound(m), ESTATES[m.case.estate]
+    share = m.throttled / m.calls
+    in_time = _near(m.started, least.both_buckets) and _near(m.over, least.complete)
+    reached = (in_time or where.trouble != Trouble()) and share < MOST_THROTTLED and not m.missing + m.doubled
+    return (
+        where.title,
+        seconds(least.both_buckets),
+        f"{seconds(m.started)} ({m.started / least.both_buckets:.2f} {TIMES})",
+        seconds(least.complete),
+        f"{seconds(m.over)} ({m.over / least.complete:.2f} {TIMES})",
+        f"{share:.1%}",
+        "reached" if reached else "missed",
+    )
+
+
+def _sized(m: Measurement, size: int) -> tuple[str, ...]:
+    return (
+        f"{size:,} MB",
+        f"{size / MIB_PER_CORE:.0%}",
+        _title(m),
+        seconds(m.imported),
+        seconds(m.first_page),
+        seconds(m.imported + m.started),
+        seconds(m.whole),
+        f"{gigabyte_seconds(m):.1f}",
+        _memory(m),
+    )
+
+
+def _near(reached: float, least: float) -> bool:
+    return reached <= (least * MOST_TIMES if least > LONG_SECONDS else least + MOST_SECONDS_MORE)
+
+
+def _limits(name: str) -> str:
+    least = limit(ESTATES[name].instances)
+    return (
+        f"Limit: {seconds(least.both_buckets)} until the last snapshot is started "
+        f"({seconds(least.by_instance)} by CreateSnapshots alone, {seconds(least.one_by_one)} one volume a call), "
+        f"{seconds(least.complete)} until each has its own tags."
+    )
+
+
+def _compared(m: Measurement) -> tuple[str, ...]:
+    return (
+        f"{_title(m)}, ended by an error" if m.error else _title(m),
+        seconds(m.started),
+        times(m),
+        seconds(m.over),
+        f"{m.calls:,}",
+        f"{m.throttled:,} ({m.throttled / m.calls:.1%})" if m.throttled else "0",
+        f"{m.missing:,}",
+        f"{m.doubled:,}",
+        f"{m.wrongly_failed:,}",
+        _memory(m),
+        seconds(m.cpu_seconds),
+    )
+
+
+def times(m: Measurement) -> str:
+    """Write by how many times a measurement exceeds the limit."""
+    ratio = m.started / bound(m).both_buckets
+    return f"{ratio:.0f}" if ratio >= _MANY_TIMES else f"{ratio:.2f}"
+
+
+def _title(m: Measurement) -> str:
+    title = TITLES[m.case.contestant]
+    return f"**{title}**" if m.case.contestant == OURS else title
+
+
+def _memory(m: Measurement) -> str:
+    return f"{m.memory_mib:.0f} MiB"
+
+
+def seconds(value: float) -> str:
+    """Write seconds to about three digits."""
+    digits = 0 if value >= _MANY_SECONDS else 1 if value >= 1 else 2
+    return f"{value:,.{digits}f} s"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join([_row(head), "|---" * len(head) + "|", *map(_row, rows)])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

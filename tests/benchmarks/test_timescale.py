@@ -1,0 +1,51 @@
+"""Scaled time passes faster, and the same in every process."""
+
+import threading
+import time
+
+import pytest
+
+from benchmarks.timescale import Timescale
+
+
+def test_it_passes_as_many_times_as_fast_as_asked_for() -> None:
+    clock = Timescale.starting_now(100)
+    began, really = clock.now(), time.monotonic()
+    clock.sleep(5)
+
+    assert clock.now() - began == pytest.approx(100 * (time.monotonic() - really), rel=0.01)
+    assert clock.now() - began >= 5
+
+
+def test_the_date_goes_with_it() -> None:
+    clock = Timescale.starting_now(3600)
+    began = clock.utc()
+    clock.sleep(60)
+
+    assert (clock.utc() - began).total_seconds() >= 60
+
+
+def test_another_process_is_given_the_same_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Timescale.starting_now(7)
+    for name, value in clock.environment().items():
+        monkeypatch.setenv(name, value)
+
+    assert Timescale.from_environment() == clock
+
+
+def test_who_waits_for_a_condition_waits_no_longer_than_scaled() -> None:
+    condition = threading.Condition()
+    began = time.monotonic()
+    with condition:
+        Timescale.starting_now(1000).wait(condition, 60)
+
+    assert 0.06 <= time.monotonic() - began < 10
+
+
+def test_code_that_knows_nothing_of_it_sleeps_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", time.sleep)  # to be put back
+    Timescale.starting_now(1000).hurry()
+    began = time.monotonic()
+    time.sleep(60)
+
+    assert 0.06 <= time.monotonic() - began < 10
