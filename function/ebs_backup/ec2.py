@@ -26,8 +26,8 @@ from .session import session
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
-# The most connections to one region.
-MAX_CONNECTIONS = 8
+# The most connections to one region, where AWS has raised what it lets through.
+MAX_CONNECTIONS = 32
 # The longest that a call may stay without an answer, in seconds: connecting, then reading.
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20
 CALL_TIMEOUT = CONNECT_TIMEOUT + READ_TIMEOUT
@@ -69,6 +69,12 @@ class Region:
         """Return the volumes in use: attached, be the instance running or stopped."""
         pages = self._pages("describe_volumes", Filters=_filters({"status": ["in-use"]}))
         # A volume that changes place between two pages is returned twice.
+        return tuple({v["VolumeId"]: _volume(v) for page in pages for v in page["Volumes"]}.values())
+
+    def volumes_of(self, instance_ids: Sequence[str]) -> tuple[Volume, ...]:
+        """Return the volumes that are attached to instances now."""
+        filters = [_filters({"attachment.instance-id": chunk}) for chunk in chunks(instance_ids)]
+        pages = (page for each in filters for page in self._pages("describe_volumes", Filters=each))
         return tuple({v["VolumeId"]: _volume(v) for page in pages for v in page["Volumes"]}.values())
 
     def snapshots(self, filters: Mapping[str, Sequence[str]]) -> tuple[Snapshot, ...]:

@@ -10,15 +10,17 @@ an answer that was lost on its way, the next attempt looks again. The five secon
 behind in its answers and what a request may take to arrive; a request that takes longer is beyond what can be known.
 """
 
+import itertools
 import logging
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 from .ec2 import MAX_CONNECTIONS, MAX_FILTER_VALUES, Region
 from .errors import WAITS, Ec2Error, Kind
-from .limits import limits
+from .limits import Limit, limits
 from .model import Action, Create, Delete, Outcome, Plan, Problem, Snapshot, Status, Tag, Volume
 from .pacing import Clock
 from .plan import completion, one_by_one, snapshots_of_run
@@ -34,6 +36,10 @@ CREATING = ("CreateSnapshots", "CreateSnapshot")
 LOOK_AGE = 10.0
 # How many requests a connection is opened for: opening one costs as much as several requests.
 REQUESTS_PER_CONNECTION = 8
+# Seconds that an answer may take before requests that EC2 would take wait for a connection. At the published rates that
+# makes 8 connections; there are never fewer.
+SLOW_ANSWER = 0.4
+FEW_CONNECTIONS = 8
 # Seconds from a lost answer until a look that shows no snapshot proves that there is none, and between such looks.
 SETTLED = 15.0
 FIRST_LOOK = 1.0
@@ -69,14 +75,15 @@ class Engine:
         self._outcomes: list[Outcome] = []
         self._volumes: dict[str, Volume] = {}
         self._looked_at: dict[str, float] = {}
-        self._found: dict[str, str] = {}
+        self._found: dict[str, Snapshot] = {}
+        self._newcomers: dict[str, frozenset[str]] = {}
 
-    def carry_out(self, plan: Plan, observed_at: float, workers: int = MAX_CONNECTIONS) -> tuple[Outcome, ...]:
+    def carry_out(self, plan: Plan, observed_at: float, workers: int | None = None) -> tuple[Outcome, ...]:
         """Do all of a plan that time allows and return what came of it; a failed action is an outcome, no exception.
 
-        By so many workers at most: what EC2 gives out a second needs no more, as long as it answers within a third of
-        a second.
+        By so many workers at most; without a number by as many as can make all the requests that EC2 takes a second.
         """
+        workers = workers or _workers(self._limits)
         creates = [action for action in plan.actions if isinstance(action, Create)]
         self._volumes = {volume.id: volume for create in creates for volume in create.volumes}
         self._looked_at = dict.fromkeys(self._volumes, observed_at)
@@ -147,9 +154,11 @@ class Engine:
         now = self._clock.now()
         unsettled = task.lost_at is not None and now < task.lost_at + SETTLED
         if len(missing) < len(create.volumes):
+            there = [self._found[volume.id] for volume in create.volumes if volume not in missing]
+            made = self._made_unseen(task, create, there)
             self._queue.accepted(task.operation, token_spent=False)
-            there = [volume for volume in create.volumes if volume not in missing]
-            self._record(*(Outcome(Status.ALREADY_THERE, v.id, create.operation, self._found[v.id]) for v in there))
+            self._record(*(Outcome(Status.ALREADY_THERE, s.volume_id, create.operation, s.id) for s in there))
+            self._complete(made)
             apart = one_by_one(missing, "one by one: another run had begun with the set")
             self._queue.put(apart, lost_at=task.lost_at)
         elif unsettled or self._is_stale(create) or now >= self._deadline:
@@ -163,24 +172,43 @@ class Engine:
 
     def _create(self, task: Task, create: Create) -> None:
         tags = creation_tags(self._policy, create, self._region.name, self._run_id)
-        snapshots = self._region.create(create, task.operation, tags, label(create, self._run_id))
+        asked = self._without_newcomers(create)
+        snapshots = self._region.create(asked, task.operation, tags, label(create, self._run_id))
         self._queue.accepted(task.operation)
         why = create.reason if create.apart else ""
         self._record(*(Outcome(Status.CREATED, s.volume_id, task.operation, s.id, why) for s in snapshots))
-        self._complete(create, snapshots, tags)
-
-    def _complete(self, create: Create, snapshots: Collection[Snapshot], tags: dict[str, str]) -> None:
-        """Queue the tags that snapshots lack, and whatever volume has left the instance since it was planned.
-
-        EC2 snapshots all volumes of an instance but those excluded, also one that was attached since.
-        """
+        self._complete(replace(snapshot, tags=tags) for snapshot in snapshots)
         made = {snapshot.volume_id for snapshot in snapshots}
-        for s in snapshots:
-            if tags[tag_key(self._policy, "VolumeId")] != s.volume_id:
-                known = Snapshot(s.id, s.volume_id, s.started_at, s.state, s.size_gib, tags)
-                self._queue.put([completion(self._policy, known, self._volumes.get(s.volume_id))])
         left = [volume for volume in create.volumes if volume.id not in made]
         self._queue.put(one_by_one(left, f"one by one: no longer attached to {create.instance_id}"))
+
+    def _complete(self, snapshots: Iterable[Snapshot]) -> None:
+        """Queue the tags that snapshots of this run lack: they have a set's common ones, or another volume's."""
+        key = tag_key(self._policy, "VolumeId")
+        lacking = [s for s in snapshots if s.tags.get(key) != s.volume_id]
+        if self._policy.multi_volume_snapshots:  # or the role may not
+            self._meet_strangers([s for s in lacking if s.volume_id not in self._volumes])
+            self._queue.put(completion(self._policy, s, self._volumes.get(s.volume_id)) for s in lacking)
+
+    def _meet_strangers(self, snapshots: Sequence[Snapshot]) -> None:
+        """Read what volumes EC2 took along that were no part of the plan; unread, they get fewer tags."""
+        key = tag_key(self._policy, "InstanceId")
+        instance_ids = sorted({s.tags[key] for s in snapshots if key in s.tags})
+        with suppress(Ec2Error):
+            self._volumes.update({volume.id: volume for volume in self._region.volumes_of(instance_ids)})
+
+    def _made_unseen(self, task: Task, create: Create, found: list[Snapshot]) -> list[Snapshot]:
+        """Return what a create has made whose answer was lost: what was found, and what else EC2 took along."""
+        if task.lost_at is None or create.instance_id is None:
+            return found
+        key = tag_key(self._policy, "InstanceId")
+        return list(self._region.snapshots(self._of_this_run() | {f"tag:{key}": [create.instance_id]}))
+
+    def _without_newcomers(self, create: Create) -> Create:
+        """Exclude what was attached to a create's instance since the plan: it was not planned to be part of it."""
+        newcomers = self._newcomers.get(create.instance_id or "", frozenset()) - {v.id for v in create.volumes}
+        excluded = tuple(sorted(newcomers.union(create.exclude_data_volume_ids)))
+        return replace(create, exclude_data_volume_ids=excluded)
 
     # --- looking before creating ---
 
@@ -192,20 +220,35 @@ class Engine:
         if self._is_stale(create):
             count = math.ceil(self._limits[task.operation].rate * LOOK_AGE)
             ahead = [a for a in self._queue.coming(task.operation, count) if isinstance(a, Create)]
-            ids = dict.fromkeys(v.id for each in (create, *ahead) for v in each.volumes)
-            self._look(list(ids)[:MAX_FILTER_VALUES])
+            self._look([create, *ahead])
         return [volume for volume in create.volumes if volume.id not in self._found]
 
     def _is_stale(self, create: Create) -> bool:
         return any(self._looked_at[volume.id] <= self._clock.now() - LOOK_AGE for volume in create.volumes)
 
-    def _look(self, volume_ids: list[str]) -> None:
+    def _look(self, creates: Sequence[Create]) -> None:
+        """Look for snapshots of this run, and for what is attached by now: for as many creates as one call takes."""
         now = self._clock.now()
-        (owner_key, owner), (run_key, run) = policy_tag(self._policy), run_tag(self._policy, self._run_id)
-        filters = {f"tag:{owner_key}": [owner], f"tag:{run_key}": [run], "volume-id": volume_ids}
-        snapshots = self._region.snapshots(filters)
+        sizes = itertools.accumulate(len(create.volumes) for create in creates)
+        creates = [create for create, size in zip(creates, sizes, strict=True) if size <= MAX_FILTER_VALUES]
+        ids = list(dict.fromkeys(volume.id for create in creates for volume in create.volumes))
+        snapshots = self._region.snapshots(self._of_this_run() | {"volume-id": ids})
+        self._meet_newcomers([create for create in creates if create.instance_id])
         self._found.update(snapshots_of_run(snapshots, self._policy, self._run_id))
-        self._looked_at.update(dict.fromkeys(volume_ids, now))
+        self._looked_at.update(dict.fromkeys(ids, now))
+
+    def _meet_newcomers(self, creates: Sequence[Create]) -> None:
+        instance_ids = list(dict.fromkeys(create.instance_id for create in creates if create.instance_id))
+        attached = self._region.volumes_of(instance_ids)
+        for create in creates:
+            planned = {volume.id for volume in create.volumes}
+            there = {volume.id for volume in attached if create.instance_id in volume.instance_ids}
+            if not create.exclude_boot_volume:  # or the boot volume would look like one
+                self._newcomers[create.instance_id or ""] = frozenset(there - planned)
+
+    def _of_this_run(self) -> dict[str, list[str]]:
+        marks = policy_tag(self._policy), run_tag(self._policy, self._run_id)
+        return {f"tag:{key}": [value] for key, value in marks}
 
     def _forget(self, create: Create) -> None:
         self._looked_at.update(dict.fromkeys((volume.id for volume in create.volumes), float("-inf")))
@@ -294,6 +337,12 @@ class Engine:
             self._outcomes.append(outcome)
             level, event = _EVENTS[outcome.status]
             log.log(level, event, extra=_log_fields(self._region.name, outcome))
+
+
+def _workers(limits: Mapping[str, Limit]) -> int:
+    """Return how many workers can make all the requests that EC2 takes a second, one a connection."""
+    rate = sum(limits[operation].rate for operation in (*CREATING, "CreateTags"))
+    return min(MAX_CONNECTIONS, max(FEW_CONNECTIONS, math.ceil(rate * SLOW_ANSWER)))
 
 
 def _is_set(action: Action) -> bool:

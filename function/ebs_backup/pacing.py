@@ -8,9 +8,9 @@ from typing import Protocol
 from .limits import Limit
 
 # What becomes of the rate at a refusal, and at each request that is taken. Where others use up what EC2 gives, the two
-# are in balance at one refusal in 47 requests.
-SLOWER, SLOWEST = 1 / 2, 1 / 16
-FASTER = 1.015
+# are in balance at one refusal in 70 requests.
+SLOWER, SLOWEST = 1 / 2, 1 / 64
+FASTER = 1.01
 # Requests of a burst that are left alone, since EC2 counts a request when it arrives: one that was quick on its way
 # finds less refilled than its sender thought.
 SPARE = 2

@@ -36,7 +36,7 @@ def plan(world: World, policy: Policy, run_id: str, at: datetime) -> Plan:
     """Return what is still to be done in the world's region for this run, which began at that time."""
     selection = select(policy, world.volumes)
     done = snapshots_of_run(world.snapshots, policy, run_id)
-    verdicts = _verdicts(world, policy, at)
+    own, verdicts = _verdicts(world, policy, run_id, at)
     deletes = tuple(Delete(v.snapshot.id, v.snapshot.volume_id, ", ".join(v.reasons)) for v in verdicts if not v.keep)
     brake = _brake(policy, verdicts)
     return Plan(
@@ -47,9 +47,9 @@ def plan(world: World, policy: Policy, run_id: str, at: datetime) -> Plan:
             *_completions(world, policy, but={delete.snapshot_id for delete in deletes}),
             *(() if brake else deletes),
         ),
-        already_there={v.id: done[v.id] for v in selection.selected if v.id in done},
+        already_there={v.id: done[v.id].id for v in selection.selected if v.id in done},
         skipped=selection.skipped,
-        verdicts=verdicts,
+        verdicts=(*own, *verdicts),
         brake=brake,
     )
 
@@ -70,11 +70,11 @@ def instance_sets(world: World, policy: Policy, run_id: str) -> tuple[InstanceSe
     return tuple(sorted((s for s in sets if len(s.volumes) > 1), key=lambda s: (-len(s.volumes), s.instance_id)))
 
 
-def snapshots_of_run(snapshots: Iterable[Snapshot], policy: Policy, run_id: str) -> Mapping[str, str]:
-    """Return volume id -> snapshot id of this run's snapshots; one that ended in `error` is none."""
+def snapshots_of_run(snapshots: Iterable[Snapshot], policy: Policy, run_id: str) -> Mapping[str, Snapshot]:
+    """Return volume id -> this run's snapshot; one that ended in `error` is none."""
     owner, run = policy_tag(policy), run_tag(policy, run_id)
     return {
-        s.volume_id: s.id
+        s.volume_id: s
         for s in sorted(snapshots, key=lambda s: s.id, reverse=True)
         if s.state != "error" and {owner, run} <= s.tags.items()
     }
@@ -174,23 +174,32 @@ def _lacks_tags(policy: Policy, snapshot: Snapshot, volumes: Mapping[str, Volume
     return tagged == PENDING or (tagged != snapshot.volume_id and snapshot.volume_id in volumes)
 
 
-def _verdicts(world: World, policy: Policy, at: datetime) -> tuple[Verdict, ...]:
-    """Judge every snapshot of this deployment, and no other, if there is a retention at all.
+def _verdicts(
+    world: World, policy: Policy, run_id: str, at: datetime
+) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
+    """Judge every snapshot of this deployment, first the run's own, and no other, if there is a retention at all.
 
     A copy that somebody made, tags and all, is not the deployment's: it comes from another region, or EC2 does not
     know it as a snapshot of the volume that its tag names.
+
+    The run's own snapshots stay, and count for nothing yet: what is due is what was due when the run began, however
+    many attempts it takes and whichever of its snapshots are completed by then. Or the brake would judge each anew.
     """
     if not policy.retention.rules:
-        return ()
+        return (), ()
     exists = {volume.id for volume in world.volumes} | world.other_volume_ids
     marks = {policy_tag(policy), (tag_key(policy, "Region"), world.region)}
     key = tag_key(policy, "VolumeId")
     owned = [s for s in world.snapshots if marks <= s.tags.items() and s.tags.get(key) in (s.volume_id, PENDING)]
+    run = run_tag(policy, run_id)
+    ours = [s for s in owned if run in s.tags.items() and s.state != "error"]
+    others = [s for s in owned if run not in s.tags.items() or s.state == "error"]
     verdicts: list[Verdict] = []
-    for volume_id, snapshots in by_volume(owned, key).items():
+    for volume_id, snapshots in by_volume(others, key).items():
         days = None if volume_id in exists else policy.orphan_retention_days
         verdicts += judge_orphan(snapshots, policy.retention, days=days, at=at)
-    return tuple(_spare_archived(verdict) for verdict in verdicts)
+    own = tuple(Verdict(s, keep=True, reasons=("of this run",)) for s in ours)
+    return own, tuple(_spare_archived(verdict) for verdict in verdicts)
 
 
 def _spare_archived(verdict: Verdict) -> Verdict:

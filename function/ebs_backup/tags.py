@@ -49,16 +49,31 @@ def creation_tags(policy: Policy, create: Create, region: str, run_id: str) -> d
 
 
 def completing_tags(policy: Policy, snapshot: Snapshot, volume: Volume | None) -> dict[str, str]:
-    """Return the tags that a set's snapshot still lacks; only a few when its volume is no longer in use."""
+    """Return the tags that a set's snapshot still lacks; only a few when its volume is not known to be in use.
+
+    If it bears those of another volume, what is not its own is emptied: a run cannot take a tag away.
+    """
     run_id = snapshot.tags.get(tag_key(policy, "RunId"), "")
+    wrong = dict.fromkeys(_of_another_volume(policy, snapshot), "")
     if volume is None:
         name = _clipped(snapshot.volume_id, run_id)
-        return {"Name": name} | _prefixed(policy, VolumeId=snapshot.volume_id, Size=snapshot.size_gib)
+        return wrong | {"Name": name} | _prefixed(policy, VolumeId=snapshot.volume_id, Size=snapshot.size_gib)
     if snapshot.tags.get(tag_key(policy, "InstanceId")) not in volume.instance_ids:
         volume = replace(volume, attachments=())  # it has moved since, and the snapshot says where it was
     of_creation = replace(policy, snapshot_tags={})
-    wanted = _completed({**snapshot.tags, **_own_tags(policy, volume, run_id)}, of_creation, volume.tags)
+    common = {key: value for key, value in snapshot.tags.items() if key not in wrong}
+    wanted = wrong | _completed({**common, **_own_tags(policy, volume, run_id)}, of_creation, volume.tags)
     return {key: value for key, value in wanted.items() if snapshot.tags.get(key) != value}
+
+
+def _of_another_volume(policy: Policy, snapshot: Snapshot) -> list[str]:
+    """Return the keys of the tags that a snapshot bears of another volume, where its VolumeId is that one's."""
+    if snapshot.tags.get(tag_key(policy, "VolumeId")) in (PENDING, snapshot.volume_id):
+        return []
+    common = {
+        tag_key(policy, word) for word in ("Policy", "RunId", "Region", "InstanceId")
+    } | policy.snapshot_tags.keys()
+    return [key for key in snapshot.tags if key not in common]
 
 
 def label(create: Create, run_id: str) -> str:

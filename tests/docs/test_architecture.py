@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from ebs_backup.ec2 import CALL_TIMEOUT, CONNECT_TIMEOUT, GRACE, MAX_CONNECTIONS, READ_TIMEOUT
-from ebs_backup.engine import LOOK_AGE, MAX_ATTEMPTS, REQUESTS_PER_CONNECTION, SETTLED
+from ebs_backup.ec2 import CALL_TIMEOUT, CONNECT_TIMEOUT, GRACE, READ_TIMEOUT
+from ebs_backup.engine import FEW_CONNECTIONS, LOOK_AGE, MAX_ATTEMPTS, REQUESTS_PER_CONNECTION, SETTLED
 from ebs_backup.errors import WAITS, Kind, kind_of
 from ebs_backup.handler import RESERVE
 from ebs_backup.model import Attachment, Create, Volume
@@ -45,7 +45,8 @@ def test_every_tag_of_a_snapshot_is_told() -> None:
         f"if after {SETTLED:.0f} seconds there is still nothing",
         f"tried {MAX_ATTEMPTS} times at most",
         f"{min(WAITS.values()):.0f} to {max(WAITS.values()):.0f} seconds",
-        f"up to {MAX_CONNECTIONS} connections, one for every {REQUESTS_PER_CONNECTION} requests",
+        f"up to {FEW_CONNECTIONS} connections, and more where limits are raised",
+        f"one for every {REQUESTS_PER_CONNECTION} requests",
         f"{('no', 'one', 'two')[SPARE]} requests short of a burst",
         f"comes back by {(FASTER - 1) * 100:.1f} percent",
         f"last {RESERVE} seconds before Lambda's timeout: {CALL_TIMEOUT} of them",

@@ -329,6 +329,22 @@ def test_without_sets_nothing_is_tagged_afterwards_for_the_role_could_not() -> N
     assert [action.operation for action in made.actions] == ["CreateSnapshot"]
 
 
+@given(st.integers(1, 30), st.integers(0, 12), st.sets(st.integers(0, 29)), st.integers(1, 90), st.integers(1, 100))
+def test_what_is_due_stays_the_same_whichever_of_the_runs_own_snapshots_are_completed(
+    volumes: int, days: int, completed: set[int], most: int, percent: int
+) -> None:
+    """Or an attempt that goes on with a run would delete more, and the brake would judge it anew."""
+    by = policy(retention=DAILY, max_deletions_per_run=most, max_deletions_percent=percent)
+    before = _of_many_volumes(volumes, days)
+    ids = sorted({s.volume_id for s in before.snapshots})
+    own = [snapshot(f"own-{i}", i, "completed" if n in completed else "pending") for n, i in enumerate(ids)]
+
+    first, again = plan(before, by, RUN), plan(replace(before, snapshots=(*before.snapshots, *own)), by, RUN)
+
+    assert _deleted(again) == _deleted(first)
+    assert all(v.keep for v in again.verdicts if v.snapshot.id.startswith("own-"))
+
+
 def test_the_brake_holds_up_no_backup() -> None:
     held = world(volume("vol-1", "i-1"), snapshots=_of_many_volumes(30, 5).snapshots)
 
