@@ -310,7 +310,7 @@ variable "architecture" {
 }
 
 variable "reserved_concurrent_executions" {
-  description = "Number of concurrent executions reserved for the function, taken from those of the account; -1 reserves none."
+  description = "Number of concurrent executions reserved for the function, taken from those of the account; with the engine `step_functions` as many regions are visited at a time, 40 at the most; -1 reserves none."
   type        = number
   default     = -1
   nullable    = false

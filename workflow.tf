@@ -9,7 +9,8 @@ locals {
   # An inline Map runs at most 40 iterations at a time; what the function may not run besides would only be turned away.
   regions_at_a_time = var.reserved_concurrent_executions == -1 ? 40 : min(40, var.reserved_concurrent_executions)
 
-  # What Lambda could not do: for up to an hour, since it may be the account's concurrency that is used up.
+  # What Lambda could not do: for half an hour on average, little more than one at the most, since it may be the account's
+  # concurrency that is used up. "FULL" makes each pause a random part of its length.
   # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
   retry_lambda = {
     ErrorEquals = [
@@ -27,6 +28,8 @@ locals {
   }
   # Anything else: after a minute and after two more, as Lambda does with an event.
   retry_anything = { ErrorEquals = ["States.ALL"], IntervalSeconds = 60, BackoffRate = 2, MaxAttempts = 2 }
+  # The error takes the place of the state, into which it could not be put: an execution's input may be anything.
+  catch_anything = { ErrorEquals = ["States.ALL"], Next = "Explained?" }
 
   invoke = {
     Type           = "Task"
@@ -53,7 +56,7 @@ locals {
         }
         OutputPath = "$.Payload"
         Retry      = [local.retry_lambda, { ErrorEquals = ["RequestError"], MaxAttempts = 0 }, local.retry_anything]
-        Catch      = [{ ErrorEquals = ["States.ALL"], ResultPath = "$.error", Next = "Explained?" }]
+        Catch      = [local.catch_anything]
         Next       = "Regions"
       })
 
@@ -65,7 +68,7 @@ locals {
         MaxConcurrency = local.regions_at_a_time
         ItemProcessor  = merge({ ProcessorConfig = { Mode = "INLINE" } }, local.visits)
         ResultPath     = "$.visits"
-        Catch          = [{ ErrorEquals = ["States.ALL"], ResultPath = "$.error", Next = "Explained?" }]
+        Catch          = [local.catch_anything]
         Next           = "Finish"
       }
 
@@ -77,7 +80,7 @@ locals {
         }
         OutputPath = "$.Payload"
         Retry      = [local.retry_lambda, { ErrorEquals = ["RunFailed"], MaxAttempts = 0 }, local.retry_anything]
-        Catch      = [{ ErrorEquals = ["States.ALL"], ResultPath = "$.error", Next = "Explained?" }]
+        Catch      = [local.catch_anything]
         End        = true
       })
 
@@ -86,17 +89,17 @@ locals {
       "Explained?" = {
         Type    = "Choice"
         Comment = "The cause of what the function raised is its answer, in JSON; that of anything else is plain text."
-        Choices = [{ Variable = "$.error.Cause", StringMatches = "{*\"errorMessage\"*}", Next = "Explained" }]
+        Choices = [{ Variable = "$.Cause", StringMatches = "{*\"errorMessage\"*}", Next = "Explained" }]
         Default = "Unexplained"
       }
       Explained = {
         Type       = "Pass"
-        Parameters = { "answer.$" = "States.StringToJson($.error.Cause)" }
+        Parameters = { "answer.$" = "States.StringToJson($.Cause)" }
         Next       = "Tell"
       }
       Unexplained = {
         Type       = "Pass"
-        Parameters = { answer = { "errorType.$" = "$.error.Error", "errorMessage.$" = "$.error.Cause" } }
+        Parameters = { answer = { "errorType.$" = "$.Error", "errorMessage.$" = "$.Cause" } }
         Next       = "Tell"
       }
       Tell = {

@@ -73,10 +73,13 @@ def summary(run: Run) -> str:
     """Return a few lines that say what a failed run left undone, and why."""
     known = [region.known for region in run.regions]
     unread = [f"{r.region}: {in_a_line(r.unread)}" for r in run.regions if r.unread]
+    partly = sum(bool(r.unread and r.standing) for r in run.regions)
+    wholly = len(unread) - partly
     braked = [f"{r.region}: deletion brake: {r.brake}" for r in run.regions if r.brake]
     without = sum(each.without_snapshot for each in known)
     head = [f"{without} of {sum(each.selected for each in known)} volumes have no snapshot of this run"]
-    head += [f"{len(unread)} of {len(run.regions)} regions could not be read"] if unread else []
+    head += [f"{wholly} of {len(run.regions)} regions could not be read"] if wholly else []
+    head += [f"{partly} of {len(run.regions)} regions could not be visited to the end"] if partly else []
     head += [f"nothing was deleted in {len(braked)} regions"] if braked else []
     lines = unread + braked + [f"{r.region}: {line}" for r in run.regions for line in failures_in_lines(r)]
     more = len(unread) + len(braked) + sum(each.failing for each in known) - MAX_LISTED
@@ -85,20 +88,30 @@ def summary(run: Run) -> str:
     return "\n- ".join([first, *lines[:MAX_LISTED], *rest])
 
 
-def log_region(event: str, region: RegionReport, **extra: object) -> None:
+def log_region(region: RegionReport) -> None:
     """Log what a region came to, and what a dry run plans there, an event each: a log event's size is limited."""
-    result = told(region)
-    for action in result.pop("actions", ()):
+    planned = told(region)
+    for action in planned.get("actions", ()):
         log.info("action_planned", extra={"region": region.region, "action": action})
-    for verdict in result.pop("verdicts", ()):
+    for verdict in planned.get("verdicts", ()):
         log.info("snapshot_judged", extra={"region": region.region, "verdict": verdict})
-    log.log(_LEVELS[region.status], event, extra={"region": region.region, "report": result, **extra})
+    _log_region("region_completed", region)
+
+
+def log_round(region: RegionReport, number: int) -> None:
+    """Log what one of several rounds in a region came to."""
+    _log_region("round_completed", region, round=number)
 
 
 def log_run(whole: Mapping[str, Any]) -> None:
     """Log what the run came to, but for its regions."""
     about = {key: value for key, value in whole.items() if key != "regions"}
     log.log(_LEVELS[whole["status"]], "run_completed", extra={"report": about})
+
+
+def _log_region(event: str, region: RegionReport, **extra: object) -> None:
+    result = {key: value for key, value in told(region).items() if key not in ("actions", "verdicts")}
+    log.log(_LEVELS[region.status], event, extra={"region": region.region, "report": result, **extra})
 
 
 def _sum(counts: Iterable[Mapping[T, int]]) -> Counter[T]:

@@ -12,7 +12,9 @@ from .policy import Policy, strings
 
 _MANUAL_KEYS = ("dry_run", "regions", "run_id")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
+# As long as the name of an execution may be, which is the run id of one that is started by hand:
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,79}")
 
 
 class RequestError(ValueError):
@@ -59,7 +61,7 @@ def regions_to_visit(policy: Policy, request: Request, enabled: Collection[str])
 def _run_id(value: Any) -> str:
     if not isinstance(value, str) or not _RUN_ID.fullmatch(value):
         raise RequestError(
-            f"run_id must be 1 to 64 letters, digits or : . _ - and start with a letter or digit; got: {value!r}"
+            f"run_id must be 1 to 80 letters, digits or : . _ - and start with a letter or digit; got: {value!r}"
         )
     return value
 

@@ -55,7 +55,7 @@ def run(
         result = visitor.visit(name)
         watch(result)
         report = region_report(result, listed=listed // len(regions))
-        log_region("region_completed", report)
+        log_region(report)
         return report
 
     with ThreadPoolExecutor(len(regions), thread_name_prefix="visit") as pool:
@@ -85,8 +85,8 @@ def begin(policy: Policy, request: Request, *, home_region: str, clock: Clock, d
 class Visitor:
     """Visits regions for a run that began at that time.
 
-    Where a visit is one of many in a region, and leaves anything unfinished, it measures no coverage: with so many
-    volumes, reading takes longer than what is left of the time, and the next visit will measure it.
+    Where another visit is sure to go on with what this one leaves unfinished (`goes_on`), this one then measures no
+    coverage: with so many volumes, reading takes longer than what is left of the time, and the last visit measures it.
     """
 
     policy: Policy
@@ -94,7 +94,7 @@ class Visitor:
     at: datetime
     clock: Clock
     deadline: float
-    one_of_many: bool = False
+    goes_on: bool = False
 
     def visit(self, name: str) -> RegionResult:
         """Observe, plan and apply in one region; never raise, or one region would end the others' run."""
@@ -130,7 +130,7 @@ class Visitor:
         found.plan = plan(world, policy, run_id, self.at)
         if not self.request.dry_run:
             found.outcomes = Engine(region, policy, run_id, self.clock, self.deadline).carry_out(found.plan, start)
-        if self.one_of_many and any(outcome.status is Status.UNFINISHED for outcome in found.outcomes):
+        if self.goes_on and any(outcome.status is Status.UNFINISHED for outcome in found.outcomes):
             return NOT_MEASURED
         selected = select(policy, world.volumes).selected
         points = recovery_points(region, policy, selected, self.at)

@@ -17,7 +17,7 @@ from .pacing import Clock
 from .policy import Policy
 from .publish import publish
 from .regional import RegionReport, RegionResult, combined, region_report
-from .report import Run, log_region
+from .report import Run, log_region, log_round
 from .request import Request, RequestError, parse_request
 from .run import MAX_ACTIONS, Visitor, begin
 from .shape import ShapeError, read
@@ -39,9 +39,13 @@ PAUSE = 60
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What the steps know of the run: `narrowed` if it is of chosen regions only, `regions` is how many there are."""
+    """What the steps know of the run: `narrowed` if it is of chosen regions only, `regions` is how many there are.
+
+    Two executions may be at the same run; what each did is kept apart by its name.
+    """
 
     run_id: str
+    execution: str
     dry_run: bool
     started_at: str
     narrowed: bool
@@ -113,9 +117,14 @@ def following(so_far: RegionReport, last: RegionReport, number: int, stalled: in
     nearer = so_far.known.unfinished > 0 and last.work.changed_anything
     stalled = 0 if nearer else stalled + 1
     useful = so_far.curable and not so_far.dry_run
-    again = useful and stalled < MAX_STALLED and number < MAX_ROUNDS
+    again = useful and _may_go_on(number, stalled)
     wait = (PAUSE * stalled or REFILLED) if again else 0
     return Next(again, wait, number + 1, stalled)
+
+
+def _may_go_on(number: int, stalled: int) -> bool:
+    """Tell whether another round may follow that many, of which the last `stalled` came no nearer to the end."""
+    return number < MAX_ROUNDS and stalled < MAX_STALLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +155,21 @@ class Workflow:
     def _begin(self, asked: Begin) -> dict[str, Any]:
         at, request = self.clock.utc(), parse_request(asked.event, asked.execution, self.policy)
         regions = begin(self.policy, request, home_region=self.home_region, clock=self.clock, deadline=self.deadline)
-        started = Started(request.run_id, request.dry_run, at.isoformat(), bool(request.regions), len(regions))
+        started = Started(
+            run_id=request.run_id,
+            execution=asked.execution,
+            dry_run=request.dry_run,
+            started_at=at.isoformat(),
+            narrowed=bool(request.regions),
+            regions=len(regions),
+        )
         return {"run": asdict(started), "regions": list(regions)}
 
     def _visit(self, asked: Visit) -> dict[str, Any]:
         """Make a round, and keep what the region's rounds came to so far.
 
         A round that is made again, since it crashed or its answer was lost, is one round more, and nothing counts
-        twice: what an attempt lived to tell stays told, what it did else is found already there. The first round goes
-        by nothing that is stored, since that may be an earlier execution's of the same run.
+        twice: what an attempt lived to tell stays told, what it did else is found already there.
         """
         if asked.round < 1 or asked.stalled < 0:
             raise RequestError(f"round must be 1 or more, stalled 0 or more; got: {asked.round}, {asked.stalled}")
@@ -165,15 +180,28 @@ class Workflow:
             at=_started_at(asked.run),
             clock=self.clock,
             deadline=self.deadline,
-            one_of_many=True,
+            goes_on=_may_go_on(asked.round, asked.stalled + 1),
         )
         last = region_report(visitor.visit(asked.region), listed=MAX_ACTIONS // max(1, asked.run.regions))
-        log_region("round_completed", last, round=asked.round)
-        key = self._key(request, asked.region)
-        earlier = stored_region(self.policy.report_bucket, key) if asked.round > 1 else None
+        log_round(last, asked.round)
+        key = self._key(asked.run, asked.region)
+        earlier = self._earlier(key, asked.round)
         so_far = combined(earlier, last) if earlier else last
         store_region(self.policy.report_bucket, key, so_far)
         return asdict(following(so_far, last, asked.round, asked.stalled))
+
+    def _earlier(self, key: str, number: int) -> RegionReport | None:
+        """Return what came of the region before this round, or before this attempt at it.
+
+        Before a first round there is nothing as a rule, and S3 tells a role that may not list the bucket no more of a
+        missing object than that it may not read it: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        """
+        try:
+            return stored_region(self.policy.report_bucket, key)
+        except StoreError:
+            if number > 1:
+                raise
+            return None
 
     def _finish(self, asked: Finish) -> dict[str, Any]:
         """Put the regions' reports together to the run's; a region without one has failed."""
@@ -181,9 +209,9 @@ class Workflow:
         if len(set(names)) != asked.run.regions or len(names) != asked.run.regions:
             raise RequestError(f"visits must be of the run's {asked.run.regions} regions; got: {', '.join(names)}")
         at, request = _started_at(asked.run), self._request(asked.run)
-        reports = tuple(self._report_of(visited, request) for visited in asked.visits)
+        reports = tuple(self._report_of(visited, asked.run) for visited in asked.visits)
         for report in reports:
-            log_region("region_completed", report)
+            log_region(report)
         done = Run(
             policy=self.policy,
             request=replace(request, regions=names if asked.run.narrowed else ()),
@@ -194,25 +222,25 @@ class Workflow:
         told = publish(done)
         return {"report": told.key, "status": told.report["status"], "totals": told.report["totals"]}
 
-    def _report_of(self, visited: Visited, request: Request) -> RegionReport:
+    def _report_of(self, visited: Visited, run: Started) -> RegionReport:
         """Return what a region's rounds came to, with what ended them, if it was not they themselves."""
         stored, problem = None, Problem("", "StoreError", "its rounds left no report")
         try:
-            stored = stored_region(self.policy.report_bucket, self._key(request, visited.region))
+            stored = stored_region(self.policy.report_bucket, self._key(run, visited.region))
         except StoreError as error:
             problem = Problem("", "StoreError", str(error))
         if stored and not visited.error:
             return stored
         ended = _crash(visited.error) if visited.error else problem
-        report = region_report(RegionResult(region=visited.region, problem=ended, dry_run=request.dry_run), listed=0)
+        report = region_report(RegionResult(region=visited.region, problem=ended, dry_run=run.dry_run), listed=0)
         return combined(stored, report) if stored else report
 
     def _request(self, started: Started, **narrowed: list[str]) -> Request:
         """Read what a step says of the run as strictly as what a person asks for."""
         return parse_request({"run_id": started.run_id, "dry_run": started.dry_run, **narrowed}, "", self.policy)
 
-    def _key(self, request: Request, region: str) -> str:
-        return f"{self.policy.rounds_prefix}{request.run_id}/{region}.json"
+    def _key(self, run: Started, region: str) -> str:
+        return f"{self.policy.rounds_prefix}{run.run_id}/{run.execution}/{region}.json"
 
 
 def _started_at(started: Started) -> datetime:

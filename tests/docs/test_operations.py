@@ -27,8 +27,14 @@ WORDS = {"as", "by", "in", "and", "desc", "count", "latest", "ispresent"}
 NOT_OURS = re.compile(r"@timestamp|type|record\.[\w.]+")
 
 
-RUN = {"run_id": "r", "dry_run": False, "started_at": "2026-11-23T03:00:00Z", "narrowed": False, "regions": 2}
-ROUND = {"step": "visit", "run": RUN, "region": "eu-west-1", "round": 1, "stalled": 0}
+RUN = {"run_id": "r", "execution": "e", "dry_run": False, "started_at": "2026-11-23T03:00:00Z"}
+ROUND = {
+    "step": "visit",
+    "run": RUN | {"narrowed": False, "regions": 2},
+    "region": "eu-west-1",
+    "round": 1,
+    "stalled": 0,
+}
 
 
 class Context:

@@ -24,7 +24,7 @@ NAMES = {
     "BucketName": ["ebs-backup-111122223333"],
     "ObjectName": [
         "ebs-backup/reports/2026/11/23/2026-11-23T03:00:00Z.completed.100.json",
-        "ebs-backup/rounds/2026-11-23T03:00:00Z/eu-west-1.json",
+        "ebs-backup/rounds/2026-11-23T03:00:00Z/a-1/eu-west-1.json",
     ],
     "KeyId": ["1234abcd-12ab-34cd-56ef-1234567890ab"],
 }

@@ -36,7 +36,7 @@ FUNCTION = """
 
     def begin(event):
         asked = event["event"]
-        if "regions" not in asked:
+        if not isinstance(asked, dict) or "regions" not in asked:
             raise RequestError("no regions")
         run = {"run_id": asked.get("run_id", event["execution"]), "regions": len(asked["regions"])}
         return {"run": run, "regions": asked["regions"]}
@@ -134,6 +134,10 @@ class Machine:
 
     def run(self, **payload: Any) -> Any:
         """Execute it and return how that ended."""
+        return self.run_on(payload)
+
+    def run_on(self, payload: Any) -> Any:
+        """Execute it on whatever payload and return how that ended."""
         deployments.schedule(self.aws, self._target | {"Input": json.dumps(payload)})
         return self.aws.tick("nightly")[0].execution
 
@@ -190,12 +194,13 @@ def test_a_run_that_failed_fails_at_once_and_is_told_of_as_lambda_would(machine:
     }
 
 
-def test_what_is_no_request_fails_at_once_and_is_told_of(machine: Machine) -> None:
-    ended = machine.run(nonsense=True)
+@pytest.mark.parametrize("payload", [{"nonsense": True}, [], "nonsense", 7])
+def test_what_is_no_request_fails_at_once_and_is_told_of_whatever_it_is(machine: Machine, payload: Any) -> None:
+    ended = machine.run_on(payload)
 
     assert (ended.error, ended.cause, machine.invocations("begin")) == ("RequestError", "no regions", 1)
     [record] = machine.messages()
-    assert record["requestPayload"] == {"nonsense": True}
+    assert record["requestPayload"] == payload
 
 
 def test_what_lambda_itself_refuses_is_told_of_too(machine: Machine) -> None:

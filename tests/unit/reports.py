@@ -141,7 +141,7 @@ def hostile() -> Json:
     texts: Json = {"name": HOSTILE_NAME, "made_by": HOSTILE_NAME, "reason": HOSTILE * 3, "remedy": HOSTILE * 3}
     bad = lacking(f"vol-{HOSTILE}", newest=newest, **texts)
     result = RegionResult(region="eu-west-1", plan=plan, outcomes=outcomes)
-    return reported(result, uncovered={"eu-west-1": [bad]}, name=HOSTILE_NAME) | {"run_id": HOSTILE_NAME[:64]}
+    return reported(result, uncovered={"eu-west-1": [bad]}, name=HOSTILE_NAME) | {"run_id": HOSTILE_NAME[:80]}
 
 
 def huge() -> Json:

@@ -24,7 +24,9 @@ class Killed(BaseException):
 
 
 class Bucket:
-    """A bucket of S3."""
+    """A bucket of S3, and what it answers about an object that is not there to a role that may not list it."""
+
+    missing = "AccessDenied"
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -37,7 +39,7 @@ class Bucket:
     def get_object(self, *, Bucket: str, Key: str) -> Json:  # noqa: ARG002, N803
         self._admit("GetObject")
         if Key not in self.objects:
-            raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "no such key"}}, "GetObject")
+            raise ClientError({"Error": {"Code": self.missing, "Message": "no"}}, "GetObject")
         return {"Body": io.BytesIO(self.objects[Key])}
 
     def get_paginator(self, _: str) -> "Bucket":

@@ -6,7 +6,7 @@ import pytest
 
 from ebs_backup.model import Create, Outcome, Plan, Problem, Skip, Status, Tag, Verdict
 from ebs_backup.regional import MAX_LISTED, RegionResult, region_report
-from ebs_backup.report import Run, log_region, log_run, report, summary
+from ebs_backup.report import Run, log_region, log_round, log_run, report, summary
 from ebs_backup.request import Request
 from ebs_backup.run import MAX_ACTIONS
 from tests.unit.builders import AT, RUN, policy, snapshot, volume
@@ -106,6 +106,18 @@ def test_the_summary_says_how_many_volumes_lack_a_snapshot_and_why() -> None:
     ]
 
 
+def test_the_summary_tells_regions_that_were_not_read_from_those_left_before_the_end() -> None:
+    unmeasured = replace(GOOD, region="eu-west-3", problem=Problem("DescribeSnapshots", "", "out of time"))
+
+    head, *lines = summary(_run(unmeasured, UNREAD)).splitlines()
+
+    assert head.endswith(", 1 of 2 regions could not be read, 1 of 2 regions could not be visited to the end")
+    assert lines == [
+        "- eu-west-3: out of time",
+        "- us-east-1: DescribeVolumes: UnauthorizedOperation: explicit deny in a service control policy",
+    ]
+
+
 @pytest.mark.parametrize(
     ("problem", "status"),
     [(DENIED, "denied"), (Problem("DescribeVolumes", "InternalError", ""), "failed")],
@@ -201,7 +213,7 @@ def test_each_region_and_the_run_are_logged_as_events_with_their_data(caplog: py
     with caplog.at_level(logging.INFO):
         run = _run(GOOD, UNREAD)
         for region in run.regions:
-            log_region("region_completed", region, round=1)
+            log_region(region)
         log_run(report(run))
 
     assert [(r.levelname, r.message) for r in caplog.records] == [
@@ -210,17 +222,27 @@ def test_each_region_and_the_run_are_logged_as_events_with_their_data(caplog: py
         ("ERROR", "run_completed"),
     ]
     assert caplog.records[0].__dict__["report"]["created"] == 2
-    assert caplog.records[0].__dict__["round"] == 1
     assert "regions" not in caplog.records[2].__dict__["report"]
+
+
+def test_a_round_is_logged_with_its_number_and_without_what_a_dry_run_plans(caplog: pytest.LogCaptureFixture) -> None:
+    actions = (Create((volume("vol-1"),), "why"),)
+    planned = RegionResult(region="r", plan=Plan("r", 1, actions), dry_run=True)
+
+    with caplog.at_level(logging.INFO):
+        log_round(_run(planned).regions[0], 3)
+
+    (logged,) = (r.__dict__ for r in caplog.records)
+    assert (logged["message"], logged["region"], logged["round"]) == ("round_completed", "r", 3)
+    assert logged["report"]["planned"] == {"CreateSnapshot": 1}
+    assert not {"actions", "verdicts"} & logged["report"].keys()
 
 
 def test_each_planned_action_of_a_dry_run_is_logged_by_itself(caplog: pytest.LogCaptureFixture) -> None:
     actions = (Create((volume("vol-1"),), "why"), Tag("snap-2", "vol-2", {}, "why"))
 
     with caplog.at_level(logging.INFO):
-        log_region(
-            "region_completed", *_run(RegionResult(region="r", plan=Plan("r", 2, actions), dry_run=True)).regions
-        )
+        log_region(*_run(RegionResult(region="r", plan=Plan("r", 2, actions), dry_run=True)).regions)
 
     planned = [r.__dict__["action"] for r in caplog.records if r.message == "action_planned"]
     assert [(a["operation"], a["volume_ids"]) for a in planned] == [

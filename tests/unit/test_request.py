@@ -24,6 +24,10 @@ def test_a_manual_call_can_resume_a_run_by_name() -> None:
     assert parse_request({"run_id": "2026-11-23T03:00:00Z"}, "request-1", policy()).run_id == "2026-11-23T03:00:00Z"
 
 
+def test_a_manual_run_can_have_a_name_as_long_as_an_executions() -> None:
+    assert parse_request({}, "x" * 80, policy()) == Request("x" * 80)
+
+
 def test_a_manual_call_narrows_a_run_to_some_regions_or_to_a_dry_run() -> None:
     request = parse_request({"regions": ["eu-west-1"], "dry_run": True}, "request-1", policy())
 
@@ -46,8 +50,9 @@ def test_a_deployment_that_is_a_dry_run_stays_one_whatever_is_asked(event: dict[
         ({"regions": ["Ireland"]}, "regions must be region names such as eu-west-1; got: Ireland"),
         ({"regions": ["us-east-1"]}, "regions must be within the policy's regions; got: us-east-1"),
         ({"regions": ["eu-west-2"]}, "regions must be within the policy's regions; got: eu-west-2"),
-        ({"run_id": "a b"}, "run_id must be 1 to 64 letters, .*; got: 'a b'"),
-        ({"run_id": 7}, "run_id must be 1 to 64 letters, .*; got: 7"),
+        ({"run_id": "a b"}, "run_id must be 1 to 80 letters, .*; got: 'a b'"),
+        ({"run_id": 7}, "run_id must be 1 to 80 letters, .*; got: 7"),
+        ({"run_id": "x" * 81}, "run_id must be 1 to 80 letters, .*; got: 'xxx"),
         ({"source": "aws.events"}, "run_id must be .*; got: None"),
     ],
 )

@@ -105,8 +105,13 @@ def _told(caplog: pytest.LogCaptureFixture) -> dict[str, Json]:
     return {each.get("region", "run"): each["report"] | {"duration_seconds": None} for each in ends}
 
 
+def _stored(execution: str = "execution-1") -> str:
+    return f"nightly/rounds/{RUN}/{execution}/eu-west-1.json"
+
+
 def _visit(**changes: object) -> Json:
-    run = {"run_id": RUN, "dry_run": False, "started_at": "2026-11-23T03:00:00+00:00", "narrowed": False, "regions": 3}
+    run = {"run_id": RUN, "execution": "execution-1", "dry_run": False, "started_at": "2026-11-23T03:00:00+00:00"}
+    run |= {"narrowed": False, "regions": 3}
     return {"step": "visit", "run": run, "region": "eu-west-1", "round": 1, "stalled": 0, **changes}
 
 
@@ -270,9 +275,51 @@ def test_a_region_without_any_progress_is_given_up_and_told_of(deployment: Deplo
         deployment.execute()
 
     assert deployment.machine.rounds == {"eu-west-1": MAX_STALLED, "eu-west-2": 1, "us-east-1": 1}
-    (report,) = deployment.reports
-    assert report["coverage"]["selected"] == 5
-    assert report["regions"]["eu-west-1"]["problems"][0]["message"] == "out of time before coverage was measured"
+
+
+def test_a_region_that_is_given_up_is_measured_as_by_a_single_invocation(
+    deployment: Deployment, ec2: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for volume_id in add_volumes(ec2, 5, "eu-west-1")[:2]:
+        add_snapshots(ec2, volume_id, days=1)
+    for action in ("CreateSnapshot", "CreateSnapshots"):
+        ec2.inject(Fault(action, "eu-west-1", code="RequestLimitExceeded", times=None))
+
+    with pytest.raises(ExecutionFailed) as failed:
+        deployment.execute()
+    stepwise = _measured(capsys)
+    with pytest.raises(RunFailed):
+        deployment.invoke({"run_id": "another"})
+
+    assert stepwise == _measured(capsys) == (5, 3, 40.0)
+    assert "could not be" not in str(failed.value)
+    (report, _) = deployment.reports
+    assert all("volume_id" in problem for problem in report["regions"]["eu-west-1"]["problems"])
+
+
+@pytest.mark.parametrize(
+    ("number", "stalled", "measured"),
+    [(1, MAX_STALLED - 1, 5), (MAX_ROUNDS, 0, 5), (MAX_ROUNDS - 1, MAX_STALLED - 2, 0)],
+    ids=["stalled", "rounds used up", "another is sure to follow"],
+)
+def test_a_round_that_may_be_the_last_measures_coverage_whatever_it_leaves_undone(
+    deployment: Deployment, ec2: Simulator, number: int, stalled: int, measured: int
+) -> None:
+    deployment.bucket.missing = "NoSuchKey"
+    add_volumes(ec2, 5, "eu-west-1")
+    deployment.seconds = RESERVE
+
+    follows = deployment.invoke(_visit(round=number, stalled=stalled))
+
+    assert follows["again"] == (measured == 0)
+    standing = deployment.bucket.json(_stored())["standing"]
+    assert (standing["unfinished"], standing["coverage"]["measured"]) == (5, measured)
+
+
+def _measured(capsys: pytest.CaptureFixture[str]) -> tuple[int, int, float]:
+    """Return what the metrics that were just printed say of the account."""
+    whole = json.loads(capsys.readouterr().out.splitlines()[0])
+    return whole["ResourcesTargeted"], whole["UncoveredVolumes"], whole["CoveragePercent"]
 
 
 def test_coverage_is_measured_once_in_the_round_that_leaves_nothing_unfinished(
@@ -320,7 +367,34 @@ def test_a_round_whose_answer_was_lost_is_made_again_and_counted_once(deployment
 
     assert _snapshots(ec2, "eu-west-1") == Counter(ids)
     totals = ended["totals"]
-    assert (totals["created"], totals["already_there"], totals["selected"]) == (0, 40, 40)
+    assert (totals["created"], totals["already_there"], totals["selected"]) == (40, 0, 40)
+
+
+def test_two_executions_of_one_run_at_once_each_tell_what_they_did_themselves(
+    deployment: Deployment, ec2: Simulator
+) -> None:
+    ids = add_volumes(ec2, 20, "eu-west-1")
+    names = ("execution-1", "execution-2")
+    first, second = (deployment.invoke({"step": "begin", "event": TICK, "execution": name}) for name in names)
+    deployment.seconds = RESERVE + 3
+    deployment.invoke(_visit(run=first["run"]))  # which leaves much unfinished
+    ec2.clock.advance(20)
+    deployment.seconds = 900
+
+    totals = [_rest(deployment, begun)["totals"] for begun in (second, first)]
+
+    assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+    assert [each["created"] + each["already_there"] for each in totals] == [20, 20]
+    assert sum(each["created"] for each in totals) == 20
+    assert [each["unfinished"] for each in totals] == [0, 0]
+
+
+def _rest(deployment: Deployment, begun: Json) -> Json:
+    """Make a round in every region of a run that has begun, and finish it."""
+    for region in begun["regions"]:
+        deployment.invoke(_visit(run=begun["run"], region=region))
+    visits = [{"region": region, "rounds": 1} for region in begun["regions"]]
+    return deployment.invoke({"step": "finish", "run": begun["run"], "visits": visits})
 
 
 def test_of_a_later_round_that_is_made_again_nothing_is_forgotten(deployment: Deployment, ec2: Simulator) -> None:
@@ -333,7 +407,7 @@ def test_of_a_later_round_that_is_made_again_nothing_is_forgotten(deployment: De
 
     deployment.invoke(_visit(round=2, stalled=first["stalled"]))
 
-    report = deployment.bucket.json(f"nightly/rounds/{RUN}/eu-west-1.json")
+    report = deployment.bucket.json(_stored())
     assert (report["work"]["created"], report["standing"]["already_there"]) == (50, 0)
 
 
@@ -393,12 +467,18 @@ def test_a_second_execution_of_the_same_run_finds_everything_there(deployment: D
     assert _snapshots(ec2, "eu-west-1") == Counter(ids)
 
 
-def test_a_region_whose_report_is_gone_has_failed(deployment: Deployment, ec2: Simulator) -> None:
+@pytest.mark.parametrize(
+    ("answer", "message"), [("NoSuchKey", "its rounds left no report"), ("AccessDenied", ".* could not be read from")]
+)
+def test_a_region_whose_report_is_gone_has_failed(
+    deployment: Deployment, ec2: Simulator, answer: str, message: str
+) -> None:
+    deployment.bucket.missing = answer
     add_volumes(ec2, 1, "eu-west-1")
     begun = deployment.invoke({"step": "begin", "event": TICK, "execution": "e"})
     visits = [{"region": name, "rounds": 1} for name in begun["regions"]]
 
-    with pytest.raises(RunFailed, match="eu-west-1: StoreError: its rounds left no report"):
+    with pytest.raises(RunFailed, match=f"eu-west-1: StoreError: {message}"):
         deployment.invoke({"step": "finish", "run": begun["run"], "visits": visits})
 
 
@@ -437,6 +517,20 @@ def test_a_dry_run_takes_one_round_changes_nothing_and_leaves_no_report(
     assert deployment.reports == []
     (document,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert document["ResourcesTargeted"] == 2
+
+
+def test_a_dry_run_logs_each_action_and_each_verdict_once(
+    deployment: Deployment, ec2: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployment.deploy(**RETENTION)
+    add_volumes(ec2, 2, "eu-west-1")
+    add_snapshots(ec2, "vol-0000", days=3)
+
+    with caplog.at_level(logging.INFO):
+        deployment.execute({"dry_run": True})
+
+    logged = Counter(record.message for record in caplog.records)
+    assert (logged["action_planned"], logged["snapshot_judged"]) == (2 + 2, 3)
 
 
 def test_a_run_of_some_regions_speaks_for_itself_alone(
@@ -527,7 +621,7 @@ def test_steps_have_no_place_where_the_engine_is_another(deployment: Deployment)
         ({"step": "begin", "event": {}}, "begin must have a value for: execution"),
         ({"step": "begin", "event": {}, "execution": 7}, "begin.execution must be of type str; got: '7'"),
         ({"step": "begin", "event": {"dryrun": True}, "execution": "e"}, "payload keys must be among .*; got: dryrun"),
-        ({"step": "begin", "event": {}, "execution": "e" * 80}, "run_id must be 1 to 64 letters"),
+        ({"step": "begin", "event": {}, "execution": "e" * 81}, "run_id must be 1 to 80 letters"),
         (_visit(rounds=1), "keys of visit must be among step, run, region, round, stalled; got: .*'rounds'"),
         (_visit(round="1"), "visit.round must be of type int; got: '1'"),
         (_visit(round=True), "visit.round must be of type int; got: 'True'"),
@@ -536,7 +630,7 @@ def test_steps_have_no_place_where_the_engine_is_another(deployment: Deployment)
         (_visit(region="Ireland"), "regions must be region names such as eu-west-1; got: Ireland"),
         (_visit(region="sa-east-1"), "regions must be within the policy's regions; got: sa-east-1"),
         (_visit(run=None), "visit.run must be an object; got: 'None'"),
-        (_visit(run=_visit()["run"] | {"run_id": "x" * 65}), "run_id must be 1 to 64 letters"),
+        (_visit(run=_visit()["run"] | {"run_id": "x" * 81}), "run_id must be 1 to 80 letters"),
         (_visit(run=_visit()["run"] | {"started_at": "now"}), "started_at must be a time in ISO 8601 with an offset"),
         (
             _visit(run=_visit()["run"] | {"started_at": "2026-11-23T03:00:00"}),
