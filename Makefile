@@ -29,7 +29,7 @@ demo: setup ## Apply examples/quickstart to a local AWS and run it
 	@$(RUN) sandbox.demo
 
 test: lint ## Run all tests
-	@$(RUN) pytest -n 2 --dist loadgroup
+	@$(RUN) pytest -n 3 --dist loadgroup
 
 lint: setup ## Check format, lint and types
 	@$(RUN) ruff format --check --quiet

@@ -137,7 +137,7 @@ locals {
         Comment = "One round: observes, plans, and does as much as there is time for."
         Parameters = {
           FunctionName = local.function_arn
-          Payload      = { step = "visit", "run.$" = "$.run", "region.$" = "$.region", "round.$" = "$.next.round", "stalled.$" = "$.next.stalled" }
+          Payload      = { step = "visit", "run.$" = "$.run", "region.$" = "$.region", "round.$" = "$.next.round", "stalled.$" = "$.next.stalled", "retries.$" = "$$.State.RetryCount" }
         }
         ResultSelector = { for key in ["again", "wait_seconds", "round", "stalled"] : "${key}.$" => "$.Payload.${key}" }
         ResultPath     = "$.next"

@@ -63,13 +63,17 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The payload of one round in one region; `stalled` counts the rounds before it that came no nearer to the end."""
+    """The payload of one round in one region.
+
+    `stalled` counts the rounds before it that came no nearer to the end, `retries` the attempts at this round before.
+    """
 
     step: str
     run: Started
     region: str
     round: int
     stalled: int
+    retries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +175,9 @@ class Workflow:
         A round that is made again, since it crashed or its answer was lost, is one round more, and nothing counts
         twice: what an attempt lived to tell stays told, what it did else is found already there.
         """
-        if asked.round < 1 or asked.stalled < 0:
-            raise RequestError(f"round must be 1 or more, stalled 0 or more; got: {asked.round}, {asked.stalled}")
+        if asked.round < 1 or asked.stalled < 0 or asked.retries < 0:
+            got = f"{asked.round}, {asked.stalled}, {asked.retries}"
+            raise RequestError(f"round must be 1 or more, stalled and retries 0 or more; got: {got}")
         request = self._request(asked.run, regions=[asked.region])
         visitor = Visitor(
             policy=self.policy,
@@ -185,21 +190,23 @@ class Workflow:
         last = region_report(visitor.visit(asked.region), listed=MAX_ACTIONS // max(1, asked.run.regions))
         log_round(last, asked.round)
         key = self._key(asked.run, asked.region)
-        earlier = self._earlier(key, asked.round)
+        earlier = self._earlier(key, asked)
         so_far = combined(earlier, last) if earlier else last
         store_region(self.policy.report_bucket, key, so_far)
         return asdict(following(so_far, last, asked.round, asked.stalled))
 
-    def _earlier(self, key: str, number: int) -> RegionReport | None:
+    def _earlier(self, key: str, asked: Visit) -> RegionReport | None:
         """Return what came of the region before this round, or before this attempt at it.
 
-        Before a first round there is nothing as a rule, and S3 tells a role that may not list the bucket no more of a
-        missing object than that it may not read it: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        An attempt at the first round may have left nothing, and S3 tells a role that may not list the bucket no more of
+        a missing object than that it may not read it: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         """
+        if asked.round == 1 and asked.retries == 0:
+            return None
         try:
             return stored_region(self.policy.report_bucket, key)
         except StoreError:
-            if number > 1:
+            if asked.round > 1:
                 raise
             return None
 

@@ -46,6 +46,8 @@ FUNCTION = """
             raise ValueError("no visit")
         if event["region"] == "exits":
             sys.exit(3)
+        if event["region"] == "recovers" and event["retries"] < 2:
+            raise ValueError("not yet")
         again = event["region"] == "large" and event["round"] < 3
         return {"again": again, "wait_seconds": 20 * again, "round": event["round"] + 1, "stalled": 0}
 
@@ -164,15 +166,16 @@ def test_regions_are_visited_until_each_is_done_and_then_summed_up(machine: Mach
 
 
 def test_a_visit_that_crashes_is_tried_twice_more_and_then_told_of_while_the_others_go_on(machine: Machine) -> None:
-    ended = machine.run(regions=["raises", "exits", "large"], run_id="r")
+    ended = machine.run(regions=["raises", "exits", "recovers", "large"], run_id="r")
 
     assert ended.status == "SUCCEEDED"  # as far as the state machine goes: what it comes to, the function says
-    raised, exited, visited = json.loads(ended.output)["visits"]
+    raised, exited, recovered, visited = json.loads(ended.output)["visits"]
     assert (raised["region"], raised["error"]["Error"]) == ("raises", "ValueError")
     assert json.loads(raised["error"]["Cause"])["errorMessage"] == "no visit"
     assert (exited["region"], exited["error"]["Error"]) == ("exits", "Runtime.ExitError")
+    assert recovered == {"region": "recovers", "rounds": 1}
     assert visited == {"region": "large", "rounds": 3}
-    assert machine.invocations("visit") == 3 + 3 + 3
+    assert machine.invocations("visit") == 3 + 3 + 3 + 3
 
 
 def test_a_run_that_failed_fails_at_once_and_is_told_of_as_lambda_would(machine: Machine) -> None:

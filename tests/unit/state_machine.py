@@ -79,7 +79,8 @@ class StateMachine:
         while follows["again"]:
             at = {key: follows[key] for key in ("round", "stalled")}
             try:
-                follows = self._task({"step": "visit", "run": run, "region": region, **at}, attempts=ATTEMPTS)
+                payload = {"step": "visit", "run": run, "region": region, **at, "retries": 0}
+                follows = self._task(payload, attempts=ATTEMPTS)
             except ExecutionFailed as failed:
                 error, cause = failed.args
                 return {"region": region, "error": {"Error": error, "Cause": cause}}
@@ -94,7 +95,7 @@ class StateMachine:
         except (Exception, Killed) as error:
             if attempts > 1:
                 self._ec2.clock.advance(60)
-                return self._task(payload, attempts=attempts - 1)
+                return self._task(payload | {"retries": payload["retries"] + 1}, attempts=attempts - 1)
             if isinstance(error, Killed):
                 raise ExecutionFailed(
                     "Sandbox.Timedout", '{"errorMessage": "Task timed out", "errorType": "x"}'

@@ -112,7 +112,7 @@ def _stored(execution: str = "execution-1") -> str:
 def _visit(**changes: object) -> Json:
     run = {"run_id": RUN, "execution": "execution-1", "dry_run": False, "started_at": "2026-11-23T03:00:00+00:00"}
     run |= {"narrowed": False, "regions": 3}
-    return {"step": "visit", "run": run, "region": "eu-west-1", "round": 1, "stalled": 0, **changes}
+    return {"step": "visit", "run": run, "region": "eu-west-1", "round": 1, "stalled": 0, "retries": 0, **changes}
 
 
 # --- a whole execution ---
@@ -361,12 +361,12 @@ def test_a_round_that_crashes_is_made_again_and_doubles_nothing(
 
 def test_a_round_whose_answer_was_lost_is_made_again_and_counted_once(deployment: Deployment, ec2: Simulator) -> None:
     ids = add_volumes(ec2, 40, "eu-west-1")
-    deployment.invoke(_visit())  # whose answer got lost
+    begun = deployment.invoke({"step": "begin", "event": TICK, "execution": "execution-1"})
+    deployment.invoke(_visit(run=begun["run"]))  # whose answer got lost
 
-    ended = deployment.execute()
+    totals = _rest(deployment, begun, retries=1)["totals"]
 
     assert _snapshots(ec2, "eu-west-1") == Counter(ids)
-    totals = ended["totals"]
     assert (totals["created"], totals["already_there"], totals["selected"]) == (40, 0, 40)
 
 
@@ -381,7 +381,7 @@ def test_two_executions_of_one_run_at_once_each_tell_what_they_did_themselves(
     ec2.clock.advance(20)
     deployment.seconds = 900
 
-    totals = [_rest(deployment, begun)["totals"] for begun in (second, first)]
+    totals = [_rest(deployment, second)["totals"], _rest(deployment, first, retries=1)["totals"]]
 
     assert _snapshots(ec2, "eu-west-1") == Counter(ids)
     assert [each["created"] + each["already_there"] for each in totals] == [20, 20]
@@ -389,10 +389,10 @@ def test_two_executions_of_one_run_at_once_each_tell_what_they_did_themselves(
     assert [each["unfinished"] for each in totals] == [0, 0]
 
 
-def _rest(deployment: Deployment, begun: Json) -> Json:
+def _rest(deployment: Deployment, begun: Json, **visit: int) -> Json:
     """Make a round in every region of a run that has begun, and finish it."""
     for region in begun["regions"]:
-        deployment.invoke(_visit(run=begun["run"], region=region))
+        deployment.invoke(_visit(run=begun["run"], region=region, **visit))
     visits = [{"region": region, "rounds": 1} for region in begun["regions"]]
     return deployment.invoke({"step": "finish", "run": begun["run"], "visits": visits})
 
@@ -622,11 +622,12 @@ def test_steps_have_no_place_where_the_engine_is_another(deployment: Deployment)
         ({"step": "begin", "event": {}, "execution": 7}, "begin.execution must be of type str; got: '7'"),
         ({"step": "begin", "event": {"dryrun": True}, "execution": "e"}, "payload keys must be among .*; got: dryrun"),
         ({"step": "begin", "event": {}, "execution": "e" * 81}, "run_id must be 1 to 80 letters"),
-        (_visit(rounds=1), "keys of visit must be among step, run, region, round, stalled; got: .*'rounds'"),
+        (_visit(rounds=1), "keys of visit must be among step, run, region, round, stalled, retries; got: .*'rounds'"),
         (_visit(round="1"), "visit.round must be of type int; got: '1'"),
         (_visit(round=True), "visit.round must be of type int; got: 'True'"),
-        (_visit(round=0), "round must be 1 or more, stalled 0 or more; got: 0, 0"),
-        (_visit(stalled=-1), "round must be 1 or more, stalled 0 or more; got: 1, -1"),
+        (_visit(round=0), "round must be 1 or more, stalled and retries 0 or more; got: 0, 0, 0"),
+        (_visit(stalled=-1), "round must be 1 or more, stalled and retries 0 or more; got: 1, -1, 0"),
+        (_visit(retries=-1), "round must be 1 or more, stalled and retries 0 or more; got: 1, 0, -1"),
         (_visit(region="Ireland"), "regions must be region names such as eu-west-1; got: Ireland"),
         (_visit(region="sa-east-1"), "regions must be within the policy's regions; got: sa-east-1"),
         (_visit(run=None), "visit.run must be an object; got: 'None'"),
