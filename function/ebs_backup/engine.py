@@ -13,6 +13,7 @@ behind in its answers and what a request may take to arrive; a request that take
 import itertools
 import logging
 import math
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 CREATING = ("CreateSnapshots", "CreateSnapshot")
 
+# How many creates to come a look covers at least.
+FEW_AHEAD = 8
 # Seconds; EC2's 15 less what describe calls, which are eventually consistent, may lag behind.
 LOOK_AGE = 10.0
 # How many requests a connection is opened for: opening one costs as much as several requests.
@@ -77,6 +80,9 @@ class Engine:
         self._looked_at: dict[str, float] = {}
         self._found: dict[str, Snapshot] = {}
         self._newcomers: dict[str, frozenset[str]] = {}
+        self._looking = threading.Lock()
+        self._in_hand: dict[int, Create] = {}
+        self._created_since_look = 0
 
     def carry_out(self, plan: Plan, observed_at: float, workers: int | None = None) -> tuple[Outcome, ...]:
         """Do all of a plan that time allows and return what came of it; a failed action is an outcome, no exception.
@@ -129,7 +135,11 @@ class Engine:
     def _attempt(self, task: Task) -> None:
         action = task.action
         if isinstance(action, Create):
-            self._attempt_create(task, action)
+            self._in_hand[task.sequence] = action
+            try:
+                self._attempt_create(task, action)
+            finally:
+                del self._in_hand[task.sequence]
         elif isinstance(action, Tag):
             self._region.tag(action.snapshot_id, action.tags)
             self._queue.accepted(action.operation)
@@ -175,6 +185,7 @@ class Engine:
         asked = self._without_newcomers(create)
         snapshots = self._region.create(asked, task.operation, tags, label(create, self._run_id))
         self._queue.accepted(task.operation)
+        self._created_since_look += 1
         why = create.reason if create.apart else ""
         self._record(*(Outcome(Status.CREATED, s.volume_id, task.operation, s.id, why) for s in snapshots))
         self._complete(replace(snapshot, tags=tags) for snapshot in snapshots)
@@ -215,12 +226,17 @@ class Engine:
     def _without_snapshot(self, task: Task, create: Create) -> list[Volume]:
         """Return the volumes of a create that have no snapshot of this run, by a look that is fresh.
 
-        The look covers as many more creates as EC2 lets through while it is fresh.
+        The look covers all that is in any worker's hands, or one would look after the other, and as many more as are
+        likely to go while it is fresh: not more than EC2 lets through, nor many more than went since the last one.
         """
         if self._is_stale(create):
-            count = math.ceil(self._limits[task.operation].rate * LOOK_AGE)
-            ahead = [a for a in self._queue.coming(task.operation, count) if isinstance(a, Create)]
-            self._look([create, *ahead])
+            with self._looking:
+                if self._is_stale(create):  # still, after whoever looked before
+                    most = math.ceil(self._limits[task.operation].rate * LOOK_AGE)
+                    count = min(most, max(FEW_AHEAD, 2 * self._created_since_look))
+                    self._created_since_look = 0
+                    ahead = [a for a in self._queue.coming(task.operation, count) if isinstance(a, Create)]
+                    self._look([create, *filter(self._is_stale, [*self._in_hand.values(), *ahead])])
         return [volume for volume in create.volumes if volume.id not in self._found]
 
     def _is_stale(self, create: Create) -> bool:
@@ -228,12 +244,12 @@ class Engine:
 
     def _look(self, creates: Sequence[Create]) -> None:
         """Look for snapshots of this run, and for what is attached by now: for as many creates as one call takes."""
-        now = self._clock.now()
         sizes = itertools.accumulate(len(create.volumes) for create in creates)
         creates = [create for create, size in zip(creates, sizes, strict=True) if size <= MAX_FILTER_VALUES]
-        ids = list(dict.fromkeys(volume.id for create in creates for volume in create.volumes))
-        snapshots = self._region.snapshots(self._of_this_run() | {"volume-id": ids})
         self._meet_newcomers([create for create in creates if create.instance_id])
+        ids = list(dict.fromkeys(volume.id for create in creates for volume in create.volumes))
+        now = self._clock.now()
+        snapshots = self._region.snapshots(self._of_this_run() | {"volume-id": ids})
         self._found.update(snapshots_of_run(snapshots, self._policy, self._run_id))
         self._looked_at.update(dict.fromkeys(ids, now))
 

@@ -718,6 +718,19 @@ def test_a_set_of_which_only_a_part_can_be_seen_yet_is_waited_for(runs: Runs) ->
     assert _statuses(outcomes)[Status.ALREADY_THERE] == 3
 
 
+def test_workers_share_a_look(runs: Runs) -> None:
+    """Or as many would be on their way at once as there are workers, each the slower for the others."""
+    add_volumes(runs.ec2, 56)
+    made = plan(observe(runs.region, policy(), RUN), policy(), RUN, runs.ec2.clock.now())
+    runs.region.calls.clear()
+    runs.ec2.hooks.append(lambda _: time.sleep(0.002))
+
+    Engine(runs.region, policy(), RUN, runs.clock, runs.clock.now() + HOUR).carry_out(made, float("-inf"), workers=7)
+
+    assert set(runs.snapshots().values()) == {1}
+    assert runs.region.calls["DescribeSnapshots"] <= 5
+
+
 def test_a_look_whose_answer_took_too_long_is_no_look(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Our answer is 16 seconds on its way, and meanwhile another invocation of the same run makes the snapshot."""
     add_volumes(runs.ec2, 1)
