@@ -34,6 +34,7 @@ ROUND = {
     "region": "eu-west-1",
     "round": 1,
     "stalled": 0,
+    "retries": 0,
 }
 
 
