@@ -11,7 +11,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from .model import Outcome, Snapshot, Status, Volume
+from .model import CREATING, Outcome, Snapshot, Status, Volume
 from .policy import Policy
 from .remedies import remedy
 from .tags import policy_tag
@@ -165,5 +165,4 @@ def _reason(completed: Snapshot | None, pending: Snapshot | None, outcome: Outco
 
 def _last_by_volume(outcomes: Iterable[Outcome]) -> Mapping[str, Outcome]:
     """Return volume id -> what came of its backup in the end, be it alone after its set was refused."""
-    creating = ("CreateSnapshot", "CreateSnapshots")
-    return {o.volume_id: o for o in outcomes if o.operation in creating and o.status is not Status.SET_REFUSED}
+    return {o.volume_id: o for o in outcomes if o.operation in CREATING and o.status is not Status.SET_REFUSED}

@@ -67,15 +67,13 @@ class Region:
 
     def volumes(self) -> tuple[Volume, ...]:
         """Return the volumes in use: attached, be the instance running or stopped."""
-        pages = self._pages("describe_volumes", Filters=_filters({"status": ["in-use"]}))
         # A volume that changes place between two pages is returned twice.
-        return tuple({v["VolumeId"]: _volume(v) for page in pages for v in page["Volumes"]}.values())
+        return tuple({volume.id: volume for volume in self._each_volume({"status": ["in-use"]})}.values())
 
     def volumes_of(self, instance_ids: Sequence[str]) -> tuple[Volume, ...]:
         """Return the volumes that are attached to instances now."""
-        filters = [_filters({"attachment.instance-id": chunk}) for chunk in chunks(instance_ids)]
-        pages = (page for each in filters for page in self._pages("describe_volumes", Filters=each))
-        return tuple({v["VolumeId"]: _volume(v) for page in pages for v in page["Volumes"]}.values())
+        found = (v for chunk in chunks(instance_ids) for v in self._each_volume({"attachment.instance-id": chunk}))
+        return tuple({volume.id: volume for volume in found}.values())
 
     def snapshots(self, filters: Mapping[str, Sequence[str]]) -> tuple[Snapshot, ...]:
         """Return the account's own snapshots that pass all filters (at most 200 values each)."""
@@ -97,11 +95,7 @@ class Region:
 
     def existing_volume_ids(self, volume_ids: Sequence[str]) -> frozenset[str]:
         """Return those of the ids whose volume exists, in whatever state."""
-        found: set[str] = set()
-        for chunk in chunks(volume_ids):
-            for page in self._pages("describe_volumes", Filters=_filters({"volume-id": chunk})):
-                found.update(volume["VolumeId"] for volume in page["Volumes"])
-        return frozenset(found)
+        return frozenset(v.id for chunk in chunks(volume_ids) for v in self._each_volume({"volume-id": chunk}))
 
     def create(self, create: Create, operation: str, tags: Mapping[str, str], description: str) -> tuple[Snapshot, ...]:
         """Start the snapshots of a create, by one of its operations: EC2 makes all of a set's, or none."""
@@ -134,6 +128,10 @@ class Region:
         """Delete a snapshot."""
         self._call("delete_snapshot", SnapshotId=snapshot_id)
 
+    def _each_volume(self, filters: Mapping[str, Sequence[str]]) -> Iterator[Volume]:
+        for page in self._pages("describe_volumes", Filters=_filters(filters)):
+            yield from map(_volume, page["Volumes"])
+
     def _pages(self, method: str, **parameters: Any) -> Iterator[Any]:
         while True:
             page = self._read(method, MaxResults=PAGE_SIZE, **parameters)
@@ -146,8 +144,7 @@ class Region:
         """Make a call that changes nothing; again while EC2 throttles it, and some times if its answer is lost."""
         for attempt in itertools.count(1):
             if self._clock.now() >= self._deadline + GRACE:
-                operation = self._client.meta.method_to_api_mapping[method]
-                raise Ec2Error(operation, "", "out of time before all was read", Kind.REFUSED)
+                raise Ec2Error(self._operation(method), "", "out of time before all was read", Kind.REFUSED)
             try:
                 return self._call(method, **parameters)
             except Ec2Error as error:
@@ -159,8 +156,11 @@ class Region:
                 self._clock.sleep(pause)
         raise AssertionError("counting never ends")
 
+    def _operation(self, method: str) -> str:
+        return str(self._client.meta.method_to_api_mapping[method])
+
     def _call(self, method: str, **parameters: Any) -> Any:
-        operation = self._client.meta.method_to_api_mapping[method]
+        operation = self._operation(method)
         self.calls[operation] += 1
         try:
             return getattr(self._client, method)(**parameters)

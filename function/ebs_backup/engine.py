@@ -14,7 +14,7 @@ import itertools
 import logging
 import math
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -22,7 +22,7 @@ from dataclasses import replace
 from .ec2 import MAX_CONNECTIONS, MAX_FILTER_VALUES, Region
 from .errors import WAITS, Ec2Error, Kind
 from .limits import Limit, limits
-from .model import Action, Create, Delete, Outcome, Plan, Problem, Snapshot, Status, Tag, Volume
+from .model import CREATING, Action, Create, Delete, Outcome, Plan, Problem, Snapshot, Status, Tag, Volume
 from .pacing import Clock
 from .plan import completion, one_by_one, snapshots_of_run
 from .policy import Policy
@@ -30,8 +30,6 @@ from .tags import creation_tags, label, policy_tag, run_tag, tag_key
 from .workqueue import Task, WorkQueue
 
 log = logging.getLogger(__name__)
-
-CREATING = ("CreateSnapshots", "CreateSnapshot")
 
 # How many creates to come a look covers at least.
 FEW_AHEAD = 8
@@ -79,7 +77,7 @@ class Engine:
         self._volumes: dict[str, Volume] = {}
         self._looked_at: dict[str, float] = {}
         self._found: dict[str, Snapshot] = {}
-        self._newcomers: dict[str, frozenset[str]] = {}
+        self._attached: dict[str, set[str]] = {}
         self._looking = threading.Lock()
         self._in_hand: dict[int, Create] = {}
         self._created_since_look = 0
@@ -217,7 +215,9 @@ class Engine:
 
     def _without_newcomers(self, create: Create) -> Create:
         """Exclude what was attached to a create's instance since the plan: it was not planned to be part of it."""
-        newcomers = self._newcomers.get(create.instance_id or "", frozenset()) - {v.id for v in create.volumes}
+        if create.instance_id not in self._attached or create.exclude_boot_volume:
+            return create  # the boot volume is among what is attached, and EC2 refuses it in the list
+        newcomers = self._attached[create.instance_id] - {volume.id for volume in create.volumes}
         excluded = tuple(sorted(newcomers.union(create.exclude_data_volume_ids)))
         return replace(create, exclude_data_volume_ids=excluded)
 
@@ -236,7 +236,8 @@ class Engine:
                     count = min(most, max(FEW_AHEAD, 2 * self._created_since_look))
                     self._created_since_look = 0
                     ahead = [a for a in self._queue.coming(task.operation, count) if isinstance(a, Create)]
-                    self._look([create, *filter(self._is_stale, [*self._in_hand.values(), *ahead])])
+                    others = [a for a in (*self._in_hand.values(), *ahead) if a is not create and self._is_stale(a)]
+                    self._look([create, *others])
         return [volume for volume in create.volumes if volume.id not in self._found]
 
     def _is_stale(self, create: Create) -> bool:
@@ -246,21 +247,19 @@ class Engine:
         """Look for snapshots of this run, and for what is attached by now: for as many creates as one call takes."""
         sizes = itertools.accumulate(len(create.volumes) for create in creates)
         creates = [create for create, size in zip(creates, sizes, strict=True) if size <= MAX_FILTER_VALUES]
-        self._meet_newcomers([create for create in creates if create.instance_id])
+        self._meet_newcomers({create.instance_id for create in creates if create.instance_id})
         ids = list(dict.fromkeys(volume.id for create in creates for volume in create.volumes))
         now = self._clock.now()
         snapshots = self._region.snapshots(self._of_this_run() | {"volume-id": ids})
         self._found.update(snapshots_of_run(snapshots, self._policy, self._run_id))
         self._looked_at.update(dict.fromkeys(ids, now))
 
-    def _meet_newcomers(self, creates: Sequence[Create]) -> None:
-        instance_ids = list(dict.fromkeys(create.instance_id for create in creates if create.instance_id))
-        attached = self._region.volumes_of(instance_ids)
-        for create in creates:
-            planned = {volume.id for volume in create.volumes}
-            there = {volume.id for volume in attached if create.instance_id in volume.instance_ids}
-            if not create.exclude_boot_volume:  # or the boot volume would look like one
-                self._newcomers[create.instance_id or ""] = frozenset(there - planned)
+    def _meet_newcomers(self, instance_ids: Collection[str]) -> None:
+        attached: dict[str, set[str]] = {instance_id: set() for instance_id in instance_ids}
+        for volume in self._region.volumes_of(sorted(instance_ids)):
+            for instance_id in attached.keys() & set(volume.instance_ids):
+                attached[instance_id].add(volume.id)
+        self._attached.update(attached)
 
     def _of_this_run(self) -> dict[str, list[str]]:
         marks = policy_tag(self._policy), run_tag(self._policy, self._run_id)

@@ -69,6 +69,9 @@ class World:
     other_volume_ids: frozenset[str] = frozenset()
 
 
+CREATING = ("CreateSnapshot", "CreateSnapshots")
+
+
 @dataclass(frozen=True, slots=True)
 class Create:
     """Snapshot one volume, or several of one instance as one crash-consistent set.
@@ -91,9 +94,10 @@ class Create:
     @property
     def operations(self) -> tuple[str, ...]:
         """The EC2 operations each of which can carry it out, the first one by preference."""
+        single, together = CREATING
         if self.is_set:
-            return ("CreateSnapshots",)
-        return ("CreateSnapshot", "CreateSnapshots") if self.instance_id else ("CreateSnapshot",)
+            return (together,)
+        return CREATING if self.instance_id else (single,)
 
     @property
     def operation(self) -> str:

@@ -72,12 +72,13 @@ def instance_sets(world: World, policy: Policy, run_id: str) -> tuple[InstanceSe
 
 def snapshots_of_run(snapshots: Iterable[Snapshot], policy: Policy, run_id: str) -> Mapping[str, Snapshot]:
     """Return volume id -> this run's snapshot; one that ended in `error` is none."""
-    owner, run = policy_tag(policy), run_tag(policy, run_id)
-    return {
-        s.volume_id: s
-        for s in sorted(snapshots, key=lambda s: s.id, reverse=True)
-        if s.state != "error" and {owner, run} <= s.tags.items()
-    }
+    made = _made_by_run(snapshots, policy, run_id)
+    return {s.volume_id: s for s in sorted(made, key=lambda s: s.id, reverse=True)}
+
+
+def _made_by_run(snapshots: Iterable[Snapshot], policy: Policy, run_id: str) -> list[Snapshot]:
+    marks = {policy_tag(policy), run_tag(policy, run_id)}
+    return [s for s in snapshots if s.state != "error" and marks <= s.tags.items()]
 
 
 def completion(policy: Policy, snapshot: Snapshot, volume: Volume | None) -> Tag:
@@ -191,14 +192,13 @@ def _verdicts(
     marks = {policy_tag(policy), (tag_key(policy, "Region"), world.region)}
     key = tag_key(policy, "VolumeId")
     owned = [s for s in world.snapshots if marks <= s.tags.items() and s.tags.get(key) in (s.volume_id, PENDING)]
-    run = run_tag(policy, run_id)
-    ours = [s for s in owned if run in s.tags.items() and s.state != "error"]
-    others = [s for s in owned if run not in s.tags.items() or s.state == "error"]
+    ours = {s.id: s for s in _made_by_run(owned, policy, run_id)}
+    others = [s for s in owned if s.id not in ours]
     verdicts: list[Verdict] = []
     for volume_id, snapshots in by_volume(others, key).items():
         days = None if volume_id in exists else policy.orphan_retention_days
         verdicts += judge_orphan(snapshots, policy.retention, days=days, at=at)
-    own = tuple(Verdict(s, keep=True, reasons=("of this run",)) for s in ours)
+    own = tuple(Verdict(s, keep=True, reasons=("of this run",)) for s in ours.values())
     return own, tuple(_spare_archived(verdict) for verdict in verdicts)
 
 

@@ -11,10 +11,9 @@ from typing import Any
 
 from .coverage import VolumeCoverage, ages
 from .errors import Kind, kind_of
-from .model import Action, Create, Outcome, Plan, Problem, Status, Verdict
+from .model import CREATING, Action, Create, Outcome, Plan, Problem, Status, Verdict
 
 UNDONE = (Status.FAILED, Status.UNFINISHED)
-CREATING = ("CreateSnapshot", "CreateSnapshots")
 
 # However large the estate, a report stays below Lambda's 6 MB answer and CloudWatch's 256 KB log event.
 MAX_LISTED = 20

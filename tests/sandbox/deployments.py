@@ -10,6 +10,15 @@ from sandbox.local import Sandbox
 
 ACCOUNT = "123456789012"
 
+ECHO = """
+    def lambda_handler(event, context):
+        return event
+"""
+FAILS = """
+    def lambda_handler(event, context):
+        raise RuntimeError("no backup today")
+"""
+
 
 def package(source: str) -> bytes:
     """Zip a handler module."""

@@ -5,6 +5,8 @@ import pytest
 from sandbox.events import NoSuchRule
 from sandbox.local import Sandbox
 from tests.sandbox.deployments import (
+    ECHO,
+    FAILS,
     allow,
     function,
     messages,
@@ -17,14 +19,6 @@ from tests.sandbox.deployments import (
     state_machine,
 )
 
-ECHO = """
-    def lambda_handler(event, context):
-        return event
-"""
-FAILS = """
-    def lambda_handler(event, context):
-        raise RuntimeError("no backup today")
-"""
 FAILS_ONCE = """
     from pathlib import Path
 

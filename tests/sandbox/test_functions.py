@@ -7,6 +7,8 @@ from botocore.exceptions import ClientError
 from sandbox.local import Sandbox
 from tests.sandbox.deployments import (
     ACCOUNT,
+    ECHO,
+    FAILS,
     allow,
     function,
     invoke,
@@ -16,11 +18,6 @@ from tests.sandbox.deployments import (
     queue,
     role,
 )
-
-ECHO = """
-    def lambda_handler(event, context):
-        return event
-"""
 
 WHO_AND_WHERE = """
     import logging, os
@@ -37,11 +34,6 @@ WHO_AND_WHERE = """
             "group": context.log_group_name,
             "home": os.environ["AWS_REGION"],
         }
-"""
-
-FAILS = """
-    def lambda_handler(event, context):
-        raise RuntimeError("no backup today")
 """
 
 DELETES_A_QUEUE = """

@@ -9,6 +9,8 @@ import pytest
 from sandbox.local import Sandbox
 from tests.sandbox.deployments import (
     ACCOUNT,
+    ECHO,
+    FAILS,
     allow,
     function,
     messages,
@@ -19,14 +21,6 @@ from tests.sandbox.deployments import (
     state_machine,
 )
 
-ECHO = """
-    def lambda_handler(event, context):
-        return event
-"""
-FAILS = """
-    def lambda_handler(event, context):
-        raise RuntimeError("no backup today")
-"""
 LOGS = [
     f"logs:{action}"
     for action in (
