@@ -29,7 +29,7 @@ demo: setup ## Apply examples/quickstart to a local AWS and run it
 	@$(RUN) sandbox.demo
 
 test: lint ## Run all tests
-	@$(RUN) pytest -n 3 --dist loadgroup
+	@$(RUN) pytest -n 4 --dist loadgroup --no-loadscope-reorder
 
 lint: setup ## Check format, lint and types
 	@$(RUN) ruff format --check --quiet
@@ -51,7 +51,7 @@ bench: setup ## Measure speed against EC2's limits and beside others, in about a
 	@$(RUN) benchmarks
 
 checkov: setup ## Check module and examples with checkov, which takes 290 MB the first time
-	@PYTHON=$(PYTHON_FOUND) tools/checkov
+	@PYTHON=$(PYTHON_FOUND) tools/checkov $(OPTIONS)
 
 clean: ## Remove all that the other commands made
 	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

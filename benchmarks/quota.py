@@ -18,21 +18,33 @@ PERIOD: Final = 0.020
 _SHORTEST_NAP: Final = 0.0002
 
 
+class Quota:
+    """What a process may still spend, by the times at which it is looked at; all in seconds."""
+
+    def __init__(self, share: float, period: float, now: float) -> None:
+        self._quota, self._period = period * share, period
+        self._spendable, self._ends = self._quota, now + period
+
+    def look(self, now: float, spent: float) -> tuple[bool, float]:
+        """Tell whether a process that has spent so much by now may run, and how long it need not be looked at."""
+        while now >= self._ends:
+            # A new period: what is left of the last one is lost, what was overdrawn is not forgiven.
+            self._spendable += self._quota - max(0.0, self._spendable - spent)
+            self._ends += self._period
+        left, rest = self._spendable - spent, self._ends - now
+        return (True, max(_SHORTEST_NAP, min(rest, left))) if left > 0 else (False, rest)
+
+
 def limit_cpu(process: subprocess.Popen[bytes], share: float, period: float = PERIOD) -> None:
     """Let a process have its share of a core, until it ends."""
-    quota = period * share
-    spendable, ends, stopped = quota, time.monotonic() + period, False
+    quota, running = Quota(share, period, time.monotonic()), True
     with suppress(OSError):  # from the clock of a process that has just ended
         while process.poll() is None:
-            left, rest = spendable - _spent(process.pid), ends - time.monotonic()
-            if rest <= 0:
-                # A new period: what is left of the last one is lost, what was overdrawn is not forgiven.
-                spendable, ends = spendable - max(0.0, left) + quota, ends + period
-            elif stopped != (left <= 0):
-                stopped = not stopped
-                process.send_signal(signal.SIGSTOP if stopped else signal.SIGCONT)
-            else:
-                time.sleep(rest if stopped else max(_SHORTEST_NAP, min(rest, left)))
+            may_run, nap = quota.look(time.monotonic(), _spent(process.pid))
+            if may_run != running:
+                running = may_run
+                process.send_signal(signal.SIGCONT if may_run else signal.SIGSTOP)
+            time.sleep(nap)
 
 
 def _spent(pid: int) -> float:

@@ -61,7 +61,7 @@ def _running(estate: str, factor: float) -> Iterator[Running]:
 
 
 @pytest.mark.parametrize("factor", [1, 4])
-def test_an_answer_takes_as_long_as_assumed_at_the_times_scale(factor: float) -> None:
+def test_an_answer_takes_at_least_as_long_as_assumed_at_the_times_scale(factor: float) -> None:
     with _running("tiny", factor) as endpoint:
         client = endpoint.client()
         client.describe_regions()  # connects
@@ -71,8 +71,8 @@ def test_an_answer_takes_as_long_as_assumed_at_the_times_scale(factor: float) ->
         client.create_snapshot(VolumeId=volume["VolumeId"])
         created = time.monotonic()
 
-        assert (1 - JITTER) * DESCRIBE_SECONDS / factor <= read - began < DESCRIBE_SECONDS * 2
-        assert (1 - JITTER) * CHANGE_SECONDS / factor <= created - read < CHANGE_SECONDS * 2
+        assert (1 - JITTER) * DESCRIBE_SECONDS / factor <= read - began
+        assert (1 - JITTER) * CHANGE_SECONDS / factor <= created - read
 
 
 def test_it_tells_what_it_saw() -> None:

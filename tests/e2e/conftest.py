@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 QUICKSTART = ROOT / "examples" / "quickstart"
 HOME = "eu-west-1"
 DENIED = "ap-northeast-3"
-BUCKET = "ebs-backup-123456789012"
+ACCOUNT = "123456789012"
+BUCKET = f"ebs-backup-{ACCOUNT}"
 """The quickstart's bucket, which other deployments share: applying one of its own takes the provider a minute."""
 _minutes = count(1)
 
@@ -64,7 +65,7 @@ class Deployment:
 
     def reports(self) -> list[str]:
         """Return the keys of the reports that this deployment has stored."""
-        return [key for key in _keys(self.aws) if key.startswith(f"{self.name}/reports/")]
+        return [key for key in _keys(self.aws, BUCKET) if key.startswith(f"{self.name}/reports/")]
 
     def policy(self) -> Any:
         """Return the run role's policy as deployed."""
@@ -77,9 +78,16 @@ class Deployment:
         )
 
 
-def _keys(aws: Sandbox) -> list[str]:
-    answer = aws.client("s3").list_objects_v2(Bucket=BUCKET)
+def _keys(aws: Sandbox, bucket: str) -> list[str]:
+    answer = aws.client("s3").list_objects_v2(Bucket=bucket)
     return [found["Key"] for found in answer.get("Contents", ())]
+
+
+def empty(aws: Sandbox, bucket: str) -> None:
+    """Delete the reports, as a user has to, since destroying stops at a bucket that holds any."""
+    for key in _keys(aws, bucket):
+        if not key.endswith(".zip"):
+            aws.client("s3").delete_object(Bucket=bucket, Key=key)
 
 
 @pytest.fixture(scope="package")
@@ -102,9 +110,7 @@ def quickstart(aws: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             terraform.init()
             terraform.run("apply", "-input=false", str(plan))
             yield Deployment(aws, terraform, outputs=terraform.output())
-            for key in _keys(aws):
-                if not key.endswith(".zip"):  # as a user has to, since destroying stops at a bucket that holds reports
-                    aws.client("s3").delete_object(Bucket=BUCKET, Key=key)
+            empty(aws, BUCKET)
             terraform.destroy()
     finally:
         os.umask(umask)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from sandbox.ec2 import Attachment, Instance, Volume
 from tests.e2e.conftest import BUCKET, DENIED, HOME, Deployment
 
-pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("least privilege")]
 
 Policy = dict[str, Any]
 

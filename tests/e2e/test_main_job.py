@@ -12,7 +12,7 @@ from sandbox.ec2 import Attachment, Instance, Volume
 from sandbox.terraform import Terraform
 from tests.e2e.conftest import BUCKET, DENIED, HOME, ROOT, Deployment
 
-pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("main job")]
 
 
 def _in_use(deployment: Deployment) -> Counter[str]:

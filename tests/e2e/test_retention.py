@@ -12,15 +12,14 @@ import pytest
 from sandbox import Sandbox
 from sandbox.ec2 import Snapshot
 from sandbox.terraform import Terraform
-from tests.e2e.conftest import BUCKET, HOME, ROOT, Deployment
+from tests.e2e.conftest import ACCOUNT, HOME, ROOT, Deployment, empty
 
-pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("retention")]
 
 SETTINGS: dict[str, Any] = {
     "name": "keeper",
     "regions": [HOME],
     "retention": {"daily": 7, "monthly": 3},
-    "bucket": BUCKET,
 }
 LOOSE = {"max_deletions_percent": 100, "max_deletions_per_run": 5000}
 VOLUME = "vol-0c691dc383ded586f"
@@ -34,7 +33,7 @@ def _taken(at: datetime, policy: str | None, volume_id: str = VOLUME) -> Snapsho
 
 
 @pytest.fixture(scope="module")
-def keeper(aws: Sandbox, quickstart: Deployment) -> Iterator[Deployment]:  # noqa: ARG001 - its bucket
+def keeper(aws: Sandbox) -> Iterator[Deployment]:
     """A deployment with a retention, and a history: a year of its own, and some of another deployment's and others'."""
     region, now = aws.ec2.regions[HOME], aws.ec2.clock.now()
     for policy, days in {"keeper": YEAR, "another": MONTH, None: MONTH}.items():
@@ -44,6 +43,7 @@ def keeper(aws: Sandbox, quickstart: Deployment) -> Iterator[Deployment]:  # noq
         terraform.init()
         terraform.apply(**SETTINGS)
         yield Deployment(aws, terraform, name="keeper", outputs=terraform.output())
+        empty(aws, f"keeper-{ACCOUNT}")
         terraform.destroy(**SETTINGS)
 
 

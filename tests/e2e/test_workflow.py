@@ -21,7 +21,7 @@ from sandbox.ec2 import Fault
 from tests.e2e.conftest import BUCKET, DENIED, HOME, Deployment
 from tests.unit.estates import add_volumes
 
-pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("workflow")]
 
 OTHER = "us-east-1"
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:ebs-backup"

@@ -88,6 +88,7 @@ def test_within_the_boundary_a_run_can_be_made(aws: Sandbox, complete: Terraform
     assert not [decision for decision in aws.decisions if not decision.allowed]
 
 
+@pytest.mark.usefixtures("complete")
 def test_a_run_that_failed_is_told_of_by_whoever_may_use_the_key(aws: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws.ec2.regions["eu-west-3"], "denied", True)
     iam, name = aws.client("iam"), "production-backup-workflow"

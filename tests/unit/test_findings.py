@@ -63,6 +63,8 @@ def test_of_a_region_that_was_read_in_part_it_is_not_said_that_nothing_is_known(
         "Nothing is known of the volumes in us-east-1, which could not be read.",
         "Not everything is known of the volumes in eu-west-1, which could not be read to the end.",
     ]
+    assert headline(reported(cut_short)) == "1 region could not be read to the end"
+    assert headline(reported(cut_short, UNREAD)) == "2 regions could not be read"
 
 
 def test_a_region_that_was_closed_on_purpose_is_unread_and_yet_no_finding() -> None:

@@ -25,7 +25,7 @@ from tests.zip.archive import (
 )
 from tests.zip.workspace import Pack, Package
 
-pytestmark = pytest.mark.terraform
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("trees")]
 
 needs_unzip = pytest.mark.skipif(UNZIP is None, reason="unzip is not installed")
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.zip.workspace import EVERY_TREE, TerraformError, Trees, checkout
 
-pytestmark = pytest.mark.terraform
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("refused trees")]
 
 NO_SEGMENT = "A path is relative and none of its segments is empty, `.` or `..`"
 CHARACTERS = "A path has neither backslashes nor NUL characters"

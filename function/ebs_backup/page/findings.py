@@ -32,7 +32,8 @@ def headline(report: Report) -> str:
     if missing:
         return _missing(missing, selected)
     if unread:
-        return f"{counted(len(unread), 'region')} could not be read"
+        to_the_end = " to the end" if _partly_read(report) == unread else ""
+        return f"{counted(len(unread), 'region')} could not be read{to_the_end}"
     if selected == 0:
         return "No volume is selected" if report["status"] == "completed" else "The run did not do all of its work"
     everything = "The one selected volume is" if selected == 1 else f"All {number(selected)} volumes are"
@@ -66,9 +67,8 @@ def findings(report: Report) -> Iterator[Finding]:
 
 
 def _unread(report: Report) -> Iterator[Finding]:
-    unread = unread_regions(report)
-    partly = [name for name in unread if report["regions"][name]["selected"]]
-    if unknown := [name for name in unread if name not in partly]:
+    partly = _partly_read(report)
+    if unknown := [name for name in unread_regions(report) if name not in partly]:
         yield Finding(f"Nothing is known of the volumes in {_named(unknown)}, which could not be read.", "problems")
     if partly:
         words = f"Not everything is known of the volumes in {_named(partly)}, which could not be read to the end."
@@ -84,6 +84,10 @@ def uncovered(report: Report) -> int:
 def unread_regions(report: Report) -> list[str]:
     """Return the regions that could not be read, those excepted where that was expected."""
     return [name for name, region in report["regions"].items() if is_unread(region) and region["status"] == "failed"]
+
+
+def _partly_read(report: Report) -> list[str]:
+    return [name for name in unread_regions(report) if report["regions"][name]["selected"]]
 
 
 def is_unread(region: Mapping[str, Any]) -> bool:
