@@ -56,13 +56,14 @@ class Region:
         self.name = name
         self.calls: Counter[str] = Counter()
         self.throttled: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._client = client
         self._clock = clock
         self._deadline = deadline
 
     def enabled_regions(self) -> tuple[str, ...]:
         """Return the names of the regions that the account has enabled; EC2 leaves out the others by default."""
-        answer = self._read("describe_regions")
+        _, answer = self._read("describe_regions")
         return tuple(sorted(region["RegionName"] for region in answer["Regions"]))
 
     def volumes(self) -> tuple[Volume, ...]:
@@ -77,18 +78,24 @@ class Region:
 
     def snapshots(self, filters: Mapping[str, Sequence[str]]) -> tuple[Snapshot, ...]:
         """Return the account's own snapshots that pass all filters (at most 200 values each)."""
-        return tuple({snapshot.id: snapshot for snapshot in self.each_snapshot(filters)}.values())
+        return self.snapshots_since(filters)[1]
+
+    def snapshots_since(self, filters: Mapping[str, Sequence[str]]) -> tuple[float, tuple[Snapshot, ...]]:
+        """Return the same, and when EC2 was asked for the first page: what is older would have been among them."""
+        pages = list(self._pages("describe_snapshots", OwnerIds=["self"], Filters=_filters(filters)))
+        found = (_snapshot(raw) for _, page in pages for raw in page["Snapshots"])
+        return pages[0][0], tuple({snapshot.id: snapshot for snapshot in found}.values())
 
     def each_snapshot(self, filters: Mapping[str, Sequence[str]]) -> Iterator[Snapshot]:
         """Yield the same page by page, for whoever keeps only a few of them; one may come twice."""
-        for page in self._pages("describe_snapshots", OwnerIds=["self"], Filters=_filters(filters)):
+        for _, page in self._pages("describe_snapshots", OwnerIds=["self"], Filters=_filters(filters)):
             yield from map(_snapshot, page["Snapshots"])
 
     def root_devices(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """Return instance id -> name of its root device, for those that exist and have one."""
         found = {}
         for chunk in chunks(instance_ids):
-            for page in self._pages("describe_instances", Filters=_filters({"instance-id": chunk})):
+            for _, page in self._pages("describe_instances", Filters=_filters({"instance-id": chunk})):
                 instances = [i for reservation in page["Reservations"] for i in reservation["Instances"]]
                 found.update({i["InstanceId"]: i["RootDeviceName"] for i in instances if i.get("RootDeviceName")})
         return found
@@ -108,7 +115,7 @@ class Region:
             return (_snapshot(self._call("create_snapshot", VolumeId=create.volumes[0].id, **common)),)
         instance: dict[str, Any] = {
             "InstanceId": create.instance_id,
-            "ExcludeBootVolume": create.exclude_boot_volume,
+            "ExcludeBootVolume": create.boot_volume_id is not None,
         }
         if create.exclude_data_volume_ids:
             instance["ExcludeDataVolumeIds"] = list(create.exclude_data_volume_ids)
@@ -121,7 +128,9 @@ class Region:
 
     def shared_with(self, snapshot_id: str) -> tuple[str, ...]:
         """Return the accounts that may restore a snapshot, or `all` for everybody."""
-        answer = self._read("describe_snapshot_attribute", SnapshotId=snapshot_id, Attribute="createVolumePermission")
+        _, answer = self._read(
+            "describe_snapshot_attribute", SnapshotId=snapshot_id, Attribute="createVolumePermission"
+        )
         return tuple(p.get("UserId") or p["Group"] for p in answer["CreateVolumePermissions"])
 
     def delete(self, snapshot_id: str) -> None:
@@ -129,24 +138,28 @@ class Region:
         self._call("delete_snapshot", SnapshotId=snapshot_id)
 
     def _each_volume(self, filters: Mapping[str, Sequence[str]]) -> Iterator[Volume]:
-        for page in self._pages("describe_volumes", Filters=_filters(filters)):
+        for _, page in self._pages("describe_volumes", Filters=_filters(filters)):
             yield from map(_volume, page["Volumes"])
 
-    def _pages(self, method: str, **parameters: Any) -> Iterator[Any]:
+    def _pages(self, method: str, **parameters: Any) -> Iterator[tuple[float, Any]]:
         while True:
-            page = self._read(method, MaxResults=PAGE_SIZE, **parameters)
-            yield page
+            asked_at, page = self._read(method, MaxResults=PAGE_SIZE, **parameters)
+            yield asked_at, page
             if not page.get("NextToken"):
                 return
             parameters["NextToken"] = page["NextToken"]
 
-    def _read(self, method: str, **parameters: Any) -> Any:
-        """Make a call that changes nothing; again while EC2 throttles it, and some times if its answer is lost."""
+    def _read(self, method: str, **parameters: Any) -> tuple[float, Any]:
+        """Make a call that changes nothing; again while EC2 throttles it, and some times if its answer is lost.
+
+        Return when the call was made that was answered, too.
+        """
         for attempt in itertools.count(1):
-            if self._clock.now() >= self._deadline + GRACE:
-                raise Ec2Error(self._operation(method), "", "out of time before all was read", Kind.REFUSED)
+            asked_at = self._clock.now()
+            if asked_at >= self._deadline + GRACE:
+                raise Ec2Error(self._operation(method), "", "out of time before all was read", Kind.AMBIGUOUS)
             try:
-                return self._call(method, **parameters)
+                return asked_at, self._call(method, **parameters)
             except Ec2Error as error:
                 pause = random.uniform(0.5, 1) * min(MAX_PAUSE, 2.0 ** min(attempt, READ_ATTEMPTS) / 2)  # noqa: S311 - jitter, no secret
                 lost_too_often = error.kind is Kind.AMBIGUOUS and attempt >= READ_ATTEMPTS
@@ -161,12 +174,14 @@ class Region:
 
     def _call(self, method: str, **parameters: Any) -> Any:
         operation = self._operation(method)
-        self.calls[operation] += 1
+        with self._counting:
+            self.calls[operation] += 1
         try:
             return getattr(self._client, method)(**parameters)
         except (ClientError, BotoCoreError, ResponseParserError) as failure:
             error = _error(operation, failure)
-            self.throttled[operation] += error.kind is Kind.THROTTLED
+            with self._counting:
+                self.throttled[operation] += error.kind is Kind.THROTTLED
             raise error from failure
 
 

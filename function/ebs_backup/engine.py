@@ -45,7 +45,7 @@ FEW_CONNECTIONS = 8
 SETTLED = 15.0
 FIRST_LOOK = 1.0
 LOOK_AGAIN = 4.0
-# Seconds until a snapshot that was just created can be expected to be known to CreateTags.
+# Seconds until a snapshot that was just created can be expected to be known to CreateTags; longer after each refusal.
 VISIBLE = 2.0
 MAX_ATTEMPTS = 5
 
@@ -82,26 +82,29 @@ class Engine:
         self._in_hand: dict[int, Create] = {}
         self._created_since_look = 0
 
-    def carry_out(self, plan: Plan, observed_at: float, workers: int | None = None) -> tuple[Outcome, ...]:
-        """Do all of a plan that time allows and return what came of it; a failed action is an outcome, no exception.
+    def back_up(self, plan: Plan, observed_at: float, workers: int | None = None) -> tuple[Outcome, ...]:
+        """Make and tag all of a plan's snapshots that time allows; a failed action is an outcome, no exception.
 
         By so many workers at most; without a number by as many as can make all the requests that EC2 takes a second.
         """
-        workers = workers or _workers(self._limits)
         creates = [action for action in plan.actions if isinstance(action, Create)]
         self._volumes = {volume.id: volume for create in creates for volume in create.volumes}
         self._looked_at = dict.fromkeys(self._volumes, observed_at)
-        deletes = [action for action in plan.actions if isinstance(action, Delete)]
         self._do([action for action in plan.actions if not isinstance(action, Delete)], workers)
+        return tuple(self._outcomes)
+
+    def expire(self, plan: Plan, workers: int | None = None) -> tuple[Outcome, ...]:
+        """Delete, after `back_up`, what a plan deletes; return what came of both."""
+        deletes = [action for action in plan.actions if isinstance(action, Delete)]
         self._do(self._without_those_of_failed_backups(deletes), workers)
         return tuple(self._outcomes)
 
-    def _do(self, actions: Sequence[Action], workers: int) -> None:
+    def _do(self, actions: Sequence[Action], workers: int | None) -> None:
         if not actions:
             return
         self._queue.put(actions)
         requests = sum(1 + (len(a.volumes) if isinstance(a, Create) and a.is_set else 0) for a in actions)
-        count = min(workers, math.ceil(requests / REQUESTS_PER_CONNECTION))
+        count = min(workers or _workers(self._limits), math.ceil(requests / REQUESTS_PER_CONNECTION))
         with ThreadPoolExecutor(count, thread_name_prefix=self._region.name) as pool:
             for worker in [pool.submit(self._work) for _ in range(count)]:
                 worker.result()
@@ -137,7 +140,7 @@ class Engine:
             try:
                 self._attempt_create(task, action)
             finally:
-                del self._in_hand[task.sequence]
+                self._in_hand.pop(task.sequence, None)  # who has taken it again since may be through already
         elif isinstance(action, Tag):
             self._region.tag(action.snapshot_id, action.tags)
             self._queue.accepted(action.operation)
@@ -158,9 +161,10 @@ class Engine:
 
     def _attempt_create(self, task: Task, create: Create) -> None:
         """Create what is still missing, unless it may yet turn up or time has run out over looking."""
-        missing = self._without_snapshot(task, create)
+        missing = self._without_snapshot(create)
         now = self._clock.now()
-        unsettled = task.lost_at is not None and now < task.lost_at + SETTLED
+        looked_at = min(self._looked_at[volume.id] for volume in create.volumes)
+        unsettled = task.lost_at is not None and looked_at < task.lost_at + SETTLED
         if len(missing) < len(create.volumes):
             there = [self._found[volume.id] for volume in create.volumes if volume not in missing]
             made = self._made_unseen(task, create, there)
@@ -170,8 +174,8 @@ class Engine:
             apart = one_by_one(missing, "one by one: another run had begun with the set")
             self._queue.put(apart, lost_at=task.lost_at)
         elif unsettled or self._is_stale(create) or now >= self._deadline:
-            self._queue.again(task, LOOK_AGAIN, token_spent=False)
             self._forget(create)
+            self._queue.again(task, LOOK_AGAIN, token_spent=False)
         elif task.attempt > MAX_ATTEMPTS and task.problem:
             self._queue.accepted(task.operation, token_spent=False)
             self._let_go(task, task.problem)
@@ -214,28 +218,28 @@ class Engine:
         return list(self._region.snapshots(self._of_this_run() | {f"tag:{key}": [create.instance_id]}))
 
     def _without_newcomers(self, create: Create) -> Create:
-        """Exclude what was attached to a create's instance since the plan: it was not planned to be part of it."""
-        if create.instance_id not in self._attached or create.exclude_boot_volume:
-            return create  # the boot volume is among what is attached, and EC2 refuses it in the list
-        newcomers = self._attached[create.instance_id] - {volume.id for volume in create.volumes}
-        excluded = tuple(sorted(newcomers.union(create.exclude_data_volume_ids)))
-        return replace(create, exclude_data_volume_ids=excluded)
+        """Exclude what is attached to a create's instance by now, and no part of it; EC2 refuses more than that."""
+        if create.instance_id not in self._attached:
+            return create
+        others = self._attached[create.instance_id] - {volume.id for volume in create.volumes} - {create.boot_volume_id}
+        return replace(create, exclude_data_volume_ids=tuple(sorted(others)))
 
     # --- looking before creating ---
 
-    def _without_snapshot(self, task: Task, create: Create) -> list[Volume]:
-        """Return the volumes of a create that have no snapshot of this run, by a look that is fresh.
+    def _without_snapshot(self, create: Create) -> list[Volume]:
+        """Return the volumes of a create that have no snapshot of this run, by a look that is fresh if time allows it.
 
         The look covers all that is in any worker's hands, or one would look after the other, and as many more as are
         likely to go while it is fresh: not more than EC2 lets through, nor many more than went since the last one.
         """
         if self._is_stale(create):
             with self._looking:
-                if self._is_stale(create):  # still, after whoever looked before
-                    most = math.ceil(self._limits[task.operation].rate * LOOK_AGE)
+                # Still, after whoever looked before?
+                if self._is_stale(create) and self._clock.now() < self._deadline:
+                    most = math.ceil(sum(self._limits[o].rate for o in create.operations) * LOOK_AGE)
                     count = min(most, max(FEW_AHEAD, 2 * self._created_since_look))
                     self._created_since_look = 0
-                    ahead = [a for a in self._queue.coming(task.operation, count) if isinstance(a, Create)]
+                    ahead = [a for a in self._queue.coming(create.operation, count) if isinstance(a, Create)]
                     others = [a for a in (*self._in_hand.values(), *ahead) if a is not create and self._is_stale(a)]
                     self._look([create, *others])
         return [volume for volume in create.volumes if volume.id not in self._found]
@@ -249,10 +253,9 @@ class Engine:
         creates = [create for create, size in zip(creates, sizes, strict=True) if size <= MAX_FILTER_VALUES]
         self._meet_newcomers({create.instance_id for create in creates if create.instance_id})
         ids = list(dict.fromkeys(volume.id for create in creates for volume in create.volumes))
-        now = self._clock.now()
-        snapshots = self._region.snapshots(self._of_this_run() | {"volume-id": ids})
+        asked_at, snapshots = self._region.snapshots_since(self._of_this_run() | {"volume-id": ids})
         self._found.update(snapshots_of_run(snapshots, self._policy, self._run_id))
-        self._looked_at.update(dict.fromkeys(ids, now))
+        self._looked_at.update(dict.fromkeys(ids, asked_at))
 
     def _meet_newcomers(self, instance_ids: Collection[str]) -> None:
         attached: dict[str, set[str]] = {instance_id: set() for instance_id in instance_ids}
@@ -280,30 +283,34 @@ class Engine:
         if sent and isinstance(task.action, Create):
             self._forget(task.action)
             task.lost_at = self._clock.now() if error.kind is Kind.AMBIGUOUS else task.lost_at
-        delay = self._delay(task.action, error)
+        delay = self._delay(task, error)
         # After a lost answer there is always one look more: the work may have been done.
         looks = isinstance(task.action, Create) and error.kind is Kind.AMBIGUOUS
         if delay is None or (task.attempt >= MAX_ATTEMPTS and not looks):
+            if not sent:
+                self._queue.accepted(task.operation, token_spent=False)
             self._give_up(task, error)
         else:
-            task.attempt += self._counts(task.action, error)
+            task.attempt += self._counts(task.action, error, sent=sent)
             self._queue.again(task, delay, token_spent=sent)
 
-    def _counts(self, action: Action, error: Ec2Error) -> bool:
+    def _counts(self, action: Action, error: Ec2Error, *, sent: bool) -> bool:
         """Tell whether an error counts as an attempt.
 
-        Throttling does not, and neither do snapshots that are pending elsewhere: they end in their own time. But a
-        whole set may never find room among them.
+        Throttling does not, nor a look that failed before anything was created, and neither do snapshots that are
+        pending elsewhere: they end in their own time. But a whole set may never find room among them.
         """
+        only_looked = isinstance(action, Create) and not sent
         elsewhere = error.code == "PendingSnapshotLimitExceeded" and not _is_set(action)
-        return error.kind is not Kind.THROTTLED and not elsewhere
+        return error.kind is not Kind.THROTTLED and not only_looked and not elsewhere
 
-    def _delay(self, action: Action, error: Ec2Error) -> float | None:
+    def _delay(self, task: Task, error: Ec2Error) -> float | None:
         """Return the seconds after which the same action may succeed, or None if it never will."""
+        action = task.action
         if error.kind in (Kind.AMBIGUOUS, Kind.THROTTLED):
             return FIRST_LOOK
         if isinstance(action, Tag) and error.kind is Kind.GONE:
-            return VISIBLE
+            return VISIBLE * task.attempt
         if error.kind is Kind.WAIT and error.code != "PendingSnapshotLimitExceeded" and _is_set(action):
             return None  # one volume of the set has to wait: the others need not
         return WAITS.get(error.code)
@@ -313,7 +320,7 @@ class Engine:
         if isinstance(action, Create):
             if error.kind is Kind.REGION_FULL and not _is_set(action):
                 for other in self._queue.drain(*CREATING):
-                    self._finish(other.action, Status.FAILED, problem=problem)
+                    self._give_up_too(other, problem)
             if error.code == "InvalidVolume.NotFound" and not _is_set(action):
                 self._finish(action, Status.SKIPPED, "deleted during the run", problem)
             else:
@@ -325,6 +332,13 @@ class Engine:
             self._finish(action, Status.KEPT, f"EC2 refuses to delete it: {error.code}", problem)
         else:
             self._finish(action, Status.FAILED, problem=problem)
+
+    def _give_up_too(self, other: Task, problem: Problem) -> None:
+        """Let another create go that would meet with the same, unless it may have been done already: that shows."""
+        if other.lost_at is None:
+            self._finish(other.action, Status.FAILED, problem=problem)
+        else:
+            self._queue.again(other, 0.0)
 
     def _let_go(self, task: Task, problem: Problem) -> None:
         """Let a create go: a set's volumes are tried one by one, a single one has failed unless it can go otherwise."""

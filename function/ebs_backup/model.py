@@ -57,16 +57,24 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What one region holds, as far as a plan depends on it.
+    """What one region holds, as far as the new snapshots depend on it.
 
-    `volumes` are those in use; `other_volume_ids` the ids of further volumes that exist, as far as somebody asked.
+    `volumes` are those in use; `snapshots` those of the run, and those that still lack the tags of their own volume.
     """
 
     region: str
     volumes: tuple[Volume, ...]
     snapshots: tuple[Snapshot, ...]
     root_devices: Mapping[str, str] = field(default_factory=dict)
-    other_volume_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All snapshots of the deployment in one region, and the volumes that exist there, as far as it matters."""
+
+    region: str
+    snapshots: tuple[Snapshot, ...]
+    volume_ids: frozenset[str] = frozenset()
 
 
 CREATING = ("CreateSnapshot", "CreateSnapshots")
@@ -76,14 +84,15 @@ CREATING = ("CreateSnapshot", "CreateSnapshots")
 class Create:
     """Snapshot one volume, or several of one instance as one crash-consistent set.
 
-    A single volume that is alone on its instance has an instance id too: it can be snapshotted as a set of one.
+    A single volume can have an instance id too: then it can be snapshotted as a set of one. `boot_volume_id` is the
+    instance's boot volume if it is to be left out.
     """
 
     volumes: tuple[Volume, ...]
     reason: str
     apart: bool = False  # a single volume of an instance whose volumes should have made a set
     instance_id: str | None = None
-    exclude_boot_volume: bool = False
+    boot_volume_id: str | None = None
     exclude_data_volume_ids: tuple[str, ...] = ()
 
     @property
@@ -154,8 +163,8 @@ class Verdict:
 class Plan:
     """What one run will do in one region; without any actions when the world is already as it should be.
 
-    `verdicts` are those on every snapshot of the deployment, where there is a retention; `brake` says why none of
-    those that may go is deleted in this run.
+    Its deletions come second: `verdicts` are those on every snapshot of the deployment, where there is a retention;
+    `brake` says why none of those that may go is deleted in this run.
     """
 
     region: str

@@ -1,4 +1,4 @@
-"""The first step: read what a plan depends on in one region, with as few calls as it takes."""
+"""The first step: read what a run depends on in one region, with as few calls as it takes."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from itertools import chain
 
 from .coverage import newest
 from .ec2 import MAX_FILTER_VALUES, Region, chunks
-from .model import Snapshot, Volume, World
+from .model import History, Snapshot, Volume, World
 from .plan import instance_sets
 from .policy import Policy
 from .retention import by_volume
@@ -19,17 +19,28 @@ _STATES: Mapping[str, Sequence[str]] = {"status": ["completed", "pending"]}
 
 
 def observe(region: Region, policy: Policy, run_id: str) -> World:
-    """Read a region; raise Ec2Error if any part of it cannot be read, since half a world makes a wrong plan."""
+    """Read what new snapshots depend on; raise Ec2Error if any part cannot be read: half a world makes a wrong plan.
+
+    Of the snapshots these are the run's own, and those of a set, of whatever run, that lack their own volume's tags.
+    """
+    marks = run_tag(policy, run_id), (tag_key(policy, "VolumeId"), PENDING)
+    filters = [_owned(policy) | {f"tag:{key}": [value]} for key, value in marks]
     with ThreadPoolExecutor(1, thread_name_prefix=region.name) as beside:  # what does not wait for another can go along
         volumes = beside.submit(region.volumes)
-        snapshots = _snapshots(region, policy, run_id)
+        snapshots = _lean(policy, chain.from_iterable(map(region.each_snapshot, filters)))
         world = World(region.name, volumes.result(), snapshots)
     partial = [s.instance_id for s in instance_sets(world, policy, run_id) if s.others]
-    return replace(
-        world,
-        root_devices=region.root_devices(partial),
-        other_volume_ids=region.existing_volume_ids(_not_in_use(world, policy)),
-    )
+    return replace(world, root_devices=region.root_devices(partial))
+
+
+def observe_history(region: Region, policy: Policy, world: World) -> History:
+    """Read what a retention depends on; raise Ec2Error if any part of it cannot be read."""
+    snapshots = _lean(policy, region.each_snapshot(_owned(policy)))
+    in_use = frozenset(volume.id for volume in world.volumes)
+    if policy.orphan_retention_days is None:
+        return History(region.name, snapshots, in_use)
+    absent = [id_ for id_ in by_volume(snapshots, tag_key(policy, "VolumeId")) if id_ not in in_use]
+    return History(region.name, snapshots, in_use | region.existing_volume_ids(absent))
 
 
 def recovery_points(region: Region, policy: Policy, volumes: Iterable[Volume], at: datetime) -> tuple[Snapshot, ...]:
@@ -48,19 +59,9 @@ def recovery_points(region: Region, policy: Policy, volumes: Iterable[Volume], a
     return tuple({**recent, **newest(older)}.values())
 
 
-def _snapshots(region: Region, policy: Policy, run_id: str) -> tuple[Snapshot, ...]:
-    """Read the snapshots that matter.
-
-    To a retention that is all of the deployment's; without one, those that this run has made, and those of a set, of
-    whatever run, that still lack the tags of their own volume.
-    """
+def _owned(policy: Policy) -> dict[str, list[str]]:
     key, value = policy_tag(policy)
-    owned = {f"tag:{key}": [value]}
-    if policy.retention.rules:
-        return _lean(policy, region.each_snapshot(owned))
-    narrower = (run_tag(policy, run_id), (tag_key(policy, "VolumeId"), PENDING))
-    filters = [owned | {f"tag:{key}": [value]} for key, value in narrower]
-    return _lean(policy, chain.from_iterable(map(region.each_snapshot, filters)))
+    return {f"tag:{key}": [value]}
 
 
 def _lean(policy: Policy, snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]:
@@ -75,11 +76,3 @@ def _lean(policy: Policy, snapshots: Iterable[Snapshot]) -> tuple[Snapshot, ...]
         complete = s.tags.get(key) == s.volume_id
         found[s.id] = replace(s, tags={k: v for k, v in s.tags.items() if k in needed}) if complete else s
     return tuple(found.values())
-
-
-def _not_in_use(world: World, policy: Policy) -> list[str]:
-    """Return the ids of the snapshots' volumes that may be gone, if that makes a difference."""
-    if policy.orphan_retention_days is None or not policy.retention.rules:
-        return []
-    in_use = {volume.id for volume in world.volumes}
-    return [id_ for id_ in by_volume(world.snapshots, tag_key(policy, "VolumeId")) if id_ not in in_use]

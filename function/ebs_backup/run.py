@@ -13,8 +13,9 @@ from .coverage import VolumeCoverage, cover
 from .ec2 import Region, connect
 from .engine import Engine
 from .errors import Ec2Error
-from .model import Outcome, Plan, Problem, Status
-from .observe import observe, recovery_points
+from .expiry import with_expiry
+from .model import Outcome, Plan, Problem, Status, World
+from .observe import observe, observe_history, recovery_points
 from .pacing import Clock
 from .plan import plan
 from .policy import Policy
@@ -124,17 +125,33 @@ class Visitor:
         )
 
     def _take_steps(self, region: Region, start: float, found: "_Found") -> Problem | None:
-        """Fill in what is found, step by step; return why the last one is left out, if it is."""
+        """Fill in what is found, step by step; return what kept it from being all, if anything did."""
         policy, run_id = self.policy, self.request.run_id
         world = observe(region, policy, run_id)
-        found.plan = plan(world, policy, run_id, self.at)
+        found.plan = plan(world, policy, run_id)
+        engine = Engine(region, policy, run_id, self.clock, self.deadline)
         if not self.request.dry_run:
-            found.outcomes = Engine(region, policy, run_id, self.clock, self.deadline).carry_out(found.plan, start)
-        if self.goes_on and any(outcome.status is Status.UNFINISHED for outcome in found.outcomes):
+            found.outcomes = engine.back_up(found.plan, start)
+        # Backups wait for no deletion, nor for reading what that takes.
+        problem = None if found.unfinished else self._expire(region, engine, world, found)
+        if self.goes_on and found.unfinished:
             return NOT_MEASURED
         selected = select(policy, world.volumes).selected
         points = recovery_points(region, policy, selected, self.at)
         found.covers = cover(policy, selected, points, found.outcomes, self.at)
+        return problem
+
+    def _expire(self, region: Region, engine: Engine, world: World, found: "_Found") -> Problem | None:
+        """Delete what no rule keeps; return why nothing is known of it, if so."""
+        if not self.policy.retention.rules or not found.plan:
+            return None
+        try:
+            history = observe_history(region, self.policy, world)
+        except Ec2Error as error:
+            return error.problem
+        found.plan = with_expiry(found.plan, history, self.policy, self.request.run_id, self.at)
+        if not self.request.dry_run:
+            found.outcomes = engine.expire(found.plan)
         return None
 
 
@@ -145,3 +162,8 @@ class _Found:
     plan: Plan | None = None
     outcomes: Sequence[Outcome] = ()
     covers: Sequence[VolumeCoverage] = ()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether time ran out over the work."""
+        return any(outcome.status is Status.UNFINISHED for outcome in self.outcomes)

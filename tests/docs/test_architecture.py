@@ -42,7 +42,7 @@ def test_every_tag_of_a_snapshot_is_told() -> None:
     "words",
     [
         f"at most {LOOK_AGE:.0f} seconds old",
-        f"if after {SETTLED:.0f} seconds there is still nothing",
+        f"if a look {SETTLED:.0f} seconds later still shows nothing",
         f"tried {MAX_ATTEMPTS} times at most",
         f"{min(WAITS.values()):.0f} to {max(WAITS.values()):.0f} seconds",
         f"up to {FEW_CONNECTIONS} connections, and more where limits are raised",

@@ -130,8 +130,8 @@ def even_a_function_altered_to_delete_foreign_snapshots_cannot(keeper: Deploymen
     ours = "if marks <= s.tags.items() and s.tags.get(key) in (s.volume_id, PENDING)"
     shared = "if accounts := self._region.shared_with(delete.snapshot_id):"
     for file, honest, altered in (
-        ("observe.py", "region.each_snapshot(owned))", "region.each_snapshot({}))"),
-        ("plan.py", ours, "if True"),
+        ("observe.py", "region.each_snapshot(_owned(policy))", "region.each_snapshot({})"),
+        ("expiry.py", ours, "if True"),
         ("engine.py", shared, "if accounts := ():"),
     ):
         source = (package / file).read_text()

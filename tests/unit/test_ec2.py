@@ -69,7 +69,7 @@ def test_the_root_devices_of_many_instances_are_read_in_chunks(ec2: Simulator, r
 
 def test_a_set_is_created_in_one_call(ec2: Simulator, region: Region) -> None:
     add_instance(ec2, "i-1", "vol-root", "vol-1", "vol-2", "vol-3")
-    create = Create((), "", instance_id="i-1", exclude_boot_volume=True, exclude_data_volume_ids=("vol-3",))
+    create = Create((), "", instance_id="i-1", boot_volume_id="vol-1", exclude_data_volume_ids=("vol-3",))
 
     made = region.create(create, "CreateSnapshots", {"Set": "yes"}, "a set")
 

@@ -1,6 +1,7 @@
 """The engine against a strict EC2: its limits, its refusals, its lost answers, and being killed at any point."""
 
 import contextlib
+import itertools
 import random
 import threading
 import time
@@ -20,8 +21,9 @@ from hypothesis import strategies as st
 from ebs_backup.ec2 import Region
 from ebs_backup.engine import MAX_ATTEMPTS, SETTLED, Engine
 from ebs_backup.errors import Ec2Error
+from ebs_backup.expiry import with_expiry
 from ebs_backup.model import Outcome, Status
-from ebs_backup.observe import observe
+from ebs_backup.observe import observe, observe_history
 from ebs_backup.pacing import Clock as BackupClock
 from ebs_backup.pacing import SystemClock
 from ebs_backup.plan import plan
@@ -31,8 +33,8 @@ from sandbox.ec2 import AnswerLost, Attachment, Clock, Fault, Request, Simulator
 from sandbox.ec2 import Ec2Error as Ec2Refusal
 from sandbox.ec2.limits import Rate
 from tests.unit.builders import REGION, RUN, policy
-from tests.unit.conftest import SimulatedTime
-from tests.unit.estates import add_instance, add_snapshots, add_volumes, detached
+from tests.unit.conftest import Connect, SimulatedTime
+from tests.unit.estates import SKIP, add_instance, add_snapshots, add_volumes, detached
 
 HOUR = 3600.0
 
@@ -51,8 +53,14 @@ class Runs:
         """Observe, plan, apply."""
         by = by or policy()
         start = self.clock.now()
-        made = plan(observe(self.region, by, run_id), by, run_id, self.ec2.clock.now())
-        return Engine(self.region, by, run_id, self.clock, start + seconds).carry_out(made, start, workers)
+        world = observe(self.region, by, run_id)
+        made = plan(world, by, run_id)
+        engine = Engine(self.region, by, run_id, self.clock, start + seconds)
+        outcomes = engine.back_up(made, start, workers)
+        if not by.retention.rules or any(outcome.status is Status.UNFINISHED for outcome in outcomes):
+            return outcomes
+        history = observe_history(self.region, by, world)
+        return engine.expire(with_expiry(made, history, by, run_id, self.ec2.clock.now()), workers)
 
     def snapshots(self, run_id: str = RUN) -> Counter[str]:
         """Return volume id -> number of good snapshots of a run that EC2 holds, whoever may see them yet."""
@@ -206,6 +214,24 @@ def test_a_bucket_that_others_drain_slows_the_run_and_loses_nothing(runs: Runs) 
     assert runs.region.throttled["CreateSnapshot"] < 20
 
 
+def test_a_bucket_that_others_held_empty_for_a_while_is_used_to_the_full_soon_after(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_volumes(runs.ec2, 600)
+    began, take = runs.clock.now(), runs.ec2.limits.take
+
+    def take_what_is_left(action: str, region: str, parameters: Any, now: datetime) -> None:
+        with contextlib.suppress(Ec2Refusal):
+            while action == "CreateSnapshot" and runs.clock.now() < began + 15:
+                take(action, region, {}, now)
+        take(action, region, parameters, now)
+
+    monkeypatch.setattr(runs.ec2.limits, "take", take_what_is_left)
+    runs.run(policy(multi_volume_snapshots=False))
+
+    assert runs.clock.now() - began < 1.2 * (15 + 600 / 5)
+
+
 def test_pending_snapshots_at_the_accounts_limit_are_waited_for(runs: Runs) -> None:
     add_volumes(runs.ec2, 30)
     runs.ec2.quotas = replace(runs.ec2.quotas, pending=10)
@@ -257,6 +283,16 @@ def test_a_full_region_fails_what_is_left_without_asking_for_each(runs: Runs) ->
     assert _statuses(outcomes) == {Status.CREATED: 20, Status.FAILED: 30}
     assert {o.problem.code for o in outcomes if o.problem} == {"SnapshotLimitExceeded"}
     assert runs.actions()["CreateSnapshot"] == 21
+
+
+def test_a_full_region_fails_no_volume_whose_snapshot_was_made_and_its_answer_lost(runs: Runs) -> None:
+    add_volumes(runs.ec2, 30)
+    runs.ec2.quotas = replace(runs.ec2.quotas, snapshots=20)
+    runs.ec2.inject(Fault("CreateSnapshot", lost="reset"))
+
+    outcomes = runs.run(policy(multi_volume_snapshots=False))
+
+    assert _statuses(outcomes) == {Status.CREATED: 19, Status.ALREADY_THERE: 1, Status.FAILED: 10}
 
 
 def test_at_the_deadline_nothing_new_starts_and_the_rest_is_unfinished_until_the_run_is_resumed(runs: Runs) -> None:
@@ -347,12 +383,16 @@ def test_what_cannot_be_read_of_such_a_volume_is_empty_rather_than_anothers(runs
     assert (tags["ebs-backup:Device"], tags["Team"]) == ("", "")
 
 
+@pytest.mark.parametrize("root", ["", "r"], ids=["whole", "but for its boot volume"])
 @pytest.mark.parametrize("size", [1, 2], ids=["a set of one", "a set"])
-def test_a_volume_that_moves_during_the_run_has_one_snapshot(runs: Runs, size: int) -> None:
-    """One that has its snapshot moves to an instance whose own turn is still to come."""
-    add_volumes(runs.ec2, 1, prefix="vol-0-")
+def test_a_volume_that_moves_during_the_run_has_one_snapshot_and_one_opted_out_none(
+    runs: Runs, size: int, root: str
+) -> None:
+    """They move to an instance whose own turn is still to come; the one has its snapshot by then."""
+    add_instance(runs.ec2, "i-0000", "vol-0-0000")
     for n in range(400):
-        add_instance(runs.ec2, f"i-{n:03}", *(f"vol-{n:03}{letter}" for letter in "ab"[:size]))
+        ids = [f"vol-{n:03}{letter}" for letter in root + "ab"[:size]]
+        add_instance(runs.ec2, f"i-{n:03}", *ids, skipped=tuple(ids[: len(root)]))
     region, moved = runs.ec2.regions[REGION], False
 
     def move(request: Request) -> None:
@@ -363,6 +403,7 @@ def test_a_volume_that_moves_during_the_run_has_one_snapshot(runs: Runs, size: i
             last = region.volumes["vol-399a"].attachments[0].instance_id
             volume = region.volumes["vol-0-0000"]
             region.add(replace(volume, attachments=(Attachment(last, "/dev/sdz"),)))
+            region.add(Volume("vol-out", volume.zone, tags=SKIP, attachments=(Attachment(last, "/dev/sdy"),)))
 
     runs.ec2.hooks.append(move)
     runs.run(_by_sets() if size == 1 else policy())
@@ -370,6 +411,29 @@ def test_a_volume_that_moves_during_the_run_has_one_snapshot(runs: Runs, size: i
     assert moved
     assert set(runs.snapshots().values()) == {1}
     assert len(runs.snapshots()) == 1 + 400 * size
+
+
+def test_a_volume_that_was_to_be_left_out_and_is_gone_breaks_up_no_set(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-root", "vol-1", "vol-2", "vol-x", skipped=("vol-x",))
+    made = plan(observe(runs.region, policy(), RUN), policy(), RUN)
+    runs.ec2.regions[REGION].add(detached("vol-x"))
+
+    Engine(runs.region, policy(), RUN, runs.clock, runs.clock.now() + HOUR).back_up(made, float("-inf"))
+
+    assert runs.actions()["CreateSnapshots"] == 1
+    assert set(runs.snapshots()) == {"vol-root", "vol-1", "vol-2"}
+
+
+def test_a_volume_whose_instance_has_others_that_are_left_out_can_go_by_either_call(runs: Runs) -> None:
+    for n in range(6):
+        add_instance(
+            runs.ec2, f"i-{n}", f"vol-{n}-root", f"vol-{n}", f"vol-{n}-x", skipped=(f"vol-{n}-root", f"vol-{n}-x")
+        )
+
+    runs.run(_by_sets())
+
+    assert runs.actions()["CreateSnapshots"] > 0
+    assert set(runs.snapshots()) == {f"vol-{n}" for n in range(6)}
 
 
 def test_what_ec2_refuses_as_a_set_of_one_goes_as_a_single_volume_and_was_no_set(runs: Runs) -> None:
@@ -528,6 +592,19 @@ def test_tags_that_could_not_be_added_fail_the_run_and_are_completed_by_the_next
     assert sorted(tags) == ["vol-1", "vol-1", "vol-2", "vol-2"]
 
 
+def test_tags_wait_for_a_snapshot_that_ec2_does_not_know_of_for_some_time(runs: Runs) -> None:
+    add_instance(runs.ec2, "i-1", "vol-1", "vol-2")
+    until = runs.clock.now() + 15
+
+    def know_nothing(request: Request) -> None:
+        if request.action == "CreateTags" and runs.clock.now() < until:
+            raise Ec2Refusal("InvalidSnapshot.NotFound", "no such snapshot")
+
+    runs.ec2.hooks.append(know_nothing)
+
+    assert _statuses(runs.run()) == {Status.CREATED: 2, Status.TAGGED: 2}
+
+
 # --- deleting ---
 
 KEEP_TWO = Retention(last=2)
@@ -640,6 +717,18 @@ def test_deleting_keeps_to_its_bucket_and_what_time_does_not_allow_is_resumed(ru
     assert _statuses(runs.run(by)) == {Status.DELETED: 122}
 
 
+def test_a_snapshot_that_is_gone_before_it_is_deleted_takes_none_of_the_requests(runs: Runs) -> None:
+    for n in range(40):
+        add_snapshots(runs.ec2, f"vol-{n}", days=10)
+    runs.ec2.inject(Fault("DescribeSnapshotAttribute", code="InvalidSnapshot.NotFound", times=None))
+    began = runs.clock.now()
+
+    outcomes = runs.run(policy(retention=KEEP_TWO, max_deletions_percent=90))
+
+    assert _statuses(outcomes) == {Status.DELETED: 320}
+    assert runs.clock.now() - began < 1
+
+
 def test_snapshots_of_ours_that_ended_in_error_are_removed(runs: Runs) -> None:
     add_snapshots(runs.ec2, "vol-1", days=1)
     add_snapshots(runs.ec2, "vol-2", days=2, fails=True)
@@ -721,11 +810,11 @@ def test_a_set_of_which_only_a_part_can_be_seen_yet_is_waited_for(runs: Runs) ->
 def test_workers_share_a_look(runs: Runs) -> None:
     """Or as many would be on their way at once as there are workers, each the slower for the others."""
     add_volumes(runs.ec2, 56)
-    made = plan(observe(runs.region, policy(), RUN), policy(), RUN, runs.ec2.clock.now())
+    made = plan(observe(runs.region, policy(), RUN), policy(), RUN)
     runs.region.calls.clear()
     runs.ec2.hooks.append(lambda _: time.sleep(0.002))
 
-    Engine(runs.region, policy(), RUN, runs.clock, runs.clock.now() + HOUR).carry_out(made, float("-inf"), workers=7)
+    Engine(runs.region, policy(), RUN, runs.clock, runs.clock.now() + HOUR).back_up(made, float("-inf"), workers=7)
 
     assert set(runs.snapshots().values()) == {1}
     assert runs.region.calls["DescribeSnapshots"] <= 5
@@ -735,9 +824,9 @@ def test_a_look_whose_answer_took_too_long_is_no_look(runs: Runs, monkeypatch: p
     """Our answer is 16 seconds on its way, and meanwhile another invocation of the same run makes the snapshot."""
     add_volumes(runs.ec2, 1)
     by, observed_at = policy(), runs.clock.now()
-    made = plan(observe(runs.region, by, RUN), by, RUN, runs.ec2.clock.now())
+    made = plan(observe(runs.region, by, RUN), by, RUN)
     runs.ec2.clock.advance(11)
-    look, slow = Region.snapshots, [True]
+    look, slow = Region.snapshots_since, [True]
 
     def slowly(region: Region, filters: Mapping[str, Any]) -> Any:
         answer = look(region, filters)
@@ -746,10 +835,50 @@ def test_a_look_whose_answer_took_too_long_is_no_look(runs: Runs, monkeypatch: p
             runs.ec2.clock.advance(16)
         return answer
 
-    monkeypatch.setattr(Region, "snapshots", slowly)
-    Engine(runs.region, by, RUN, runs.clock, runs.clock.now() + HOUR).carry_out(made, observed_at, 1)
+    monkeypatch.setattr(Region, "snapshots_since", slowly)
+    Engine(runs.region, by, RUN, runs.clock, runs.clock.now() + HOUR).back_up(made, observed_at, 1)
 
     assert runs.snapshots() == Counter(["vol-0000"])
+
+
+@pytest.mark.parametrize("volumes", [1, 171, 172, 173, 174])
+def test_only_a_look_later_than_what_ec2_may_hide_settles_a_lost_answer(runs: Runs, volumes: int) -> None:
+    """Another one's look covers it in between, and is still fresh when its own turn comes."""
+    add_volumes(runs.ec2, volumes)
+    runs.ec2.visible_after_seconds = 6.0
+    runs.ec2.inject(Fault("CreateSnapshot", lost="reset"))
+    by, observed_at = policy(multi_volume_snapshots=False), runs.clock.now()
+    made = plan(observe(runs.region, by, RUN), by, RUN)
+    runs.ec2.clock.advance(4.6)
+
+    Engine(runs.region, by, RUN, runs.clock, observed_at + HOUR).back_up(made, observed_at, 1)
+
+    assert set(runs.snapshots().values()) == {1}
+
+
+def test_looks_that_fail_for_a_while_fail_no_volume(runs: Runs) -> None:
+    add_volumes(runs.ec2, 1)
+    made = plan(observe(runs.region, policy(), RUN), policy(), RUN)
+    runs.ec2.inject(Fault("DescribeSnapshots", code="InternalError", times=60))
+
+    engine = Engine(runs.region, policy(), RUN, runs.clock, runs.clock.now() + HOUR)
+
+    assert _statuses(engine.back_up(made, float("-inf"))) == {Status.CREATED: 1}
+
+
+def test_a_look_that_was_throttled_for_a_while_is_as_old_as_its_answer(runs: Runs) -> None:
+    add_volumes(runs.ec2, 300)
+    by, calls = policy(multi_volume_snapshots=False), itertools.count(1)
+
+    def throttle(request: Request) -> None:
+        if request.action == "DescribeSnapshots" and next(calls) % 5:
+            raise Ec2Refusal("RequestLimitExceeded", "busy", 503)
+
+    began = runs.clock.now()
+    runs.ec2.hooks.append(throttle)
+    runs.run(by)
+
+    assert runs.clock.now() - began < 120
 
 
 def test_after_the_last_attempt_whose_answer_was_lost_there_is_one_look_more(runs: Runs) -> None:
@@ -763,17 +892,36 @@ def test_after_the_last_attempt_whose_answer_was_lost_there_is_one_look_more(run
 def test_a_deadline_that_passes_over_a_look_starts_nothing_more(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     add_volumes(runs.ec2, 1)
     runs.ec2.inject(Fault("CreateSnapshot", code="InternalError"))
-    look = Region.snapshots
+    look = Region.snapshots_since
 
     def slowly(region: Region, filters: Mapping[str, Any]) -> Any:
         if "volume-id" in filters:
             runs.ec2.clock.advance(60)
         return look(region, filters)
 
-    monkeypatch.setattr(Region, "snapshots", slowly)
+    monkeypatch.setattr(Region, "snapshots_since", slowly)
 
     assert _statuses(runs.run(seconds=30)) == {Status.UNFINISHED: 1}
     assert runs.actions()["CreateSnapshot"] == 1
+
+
+def test_what_a_look_kept_from_being_tried_is_unfinished_and_has_not_failed(ec2: Simulator, connect: Connect) -> None:
+    """Its first call takes so long that there is no time for the second."""
+    add_volumes(ec2, 150)
+    few = {"CreateSnapshot": 3.0, "CreateSnapshots": 3.0}
+    clock = SimulatedTime(ec2)
+    runs = Runs(ec2, connect(REGION, clock.now() + 30))
+    began = clock.now()
+
+    def take_long(request: Request) -> None:
+        if request.action == "DescribeVolumes" and clock.now() > began + 1:
+            ec2.clock.advance(27)
+
+    ec2.hooks.append(take_long)
+    statuses = _statuses(runs.run(policy(request_bursts=few), seconds=30))
+
+    assert statuses.keys() == {Status.CREATED, Status.UNFINISHED}
+    assert statuses.total() == 150
 
 
 def test_an_answer_that_was_no_answer_is_asked_for_again(runs: Runs) -> None:
@@ -838,10 +986,10 @@ def test_invocations_that_really_run_at_the_same_time_make_one_snapshot_of_each_
 
     def invoke(delay: float) -> None:
         time.sleep(delay)
-        by, clock, at = policy(), SystemClock(), ec2.clock.now()
+        by, clock = policy(), SystemClock()
         region = _region_of(session, ec2, clock)
-        made = plan(observe(region, by, RUN), by, RUN, at)
-        Engine(region, by, RUN, clock, clock.now() + 120).carry_out(made, clock.now())
+        made = plan(observe(region, by, RUN), by, RUN)
+        Engine(region, by, RUN, clock, clock.now() + 120).back_up(made, clock.now())
 
     with ThreadPoolExecutor(3) as pool:
         for each in [pool.submit(invoke, delay) for delay in (0, 0.02, 0.3)]:

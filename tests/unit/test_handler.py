@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ebs_backup import handler, publish, run
-from ebs_backup.handler import lambda_handler
+from ebs_backup.handler import RESERVE, lambda_handler
 from ebs_backup.policy import PolicyError
 from ebs_backup.regional import RegionResult
 from ebs_backup.report import RunFailed
@@ -181,6 +181,53 @@ def _refuse_to_tell_of_all_snapshots(request: Request) -> None:
     asked = [each["Name"] for each in request.parameters.get("Filters", ())]
     if request.action == "DescribeSnapshots" and "start-time" in asked:
         raise Refusal("UnauthorizedOperation", "no")
+
+
+def test_a_history_that_cannot_be_read_prevents_no_backup_and_deletes_nothing(
+    function: Function, ec2: Simulator
+) -> None:
+    add_volumes(ec2, 1)
+    old = add_snapshots(ec2, "vol-0000", days=5)
+    function.deploy(retention={"daily": 1})
+    ec2.hooks.append(_refuse_to_tell_of_the_history)
+
+    with pytest.raises(RunFailed, match=r"1 of 17 regions could not be visited to the end(.|\n)*UnauthorizedOperation"):
+        function.invoke()
+
+    assert _snapshots(ec2, "eu-west-1") == ["vol-0000"] * 6
+    assert set(old) <= ec2.regions["eu-west-1"].snapshots.keys()
+
+
+def _asks_for_the_history(request: Request) -> bool:
+    asked = [each["Name"] for each in request.parameters.get("Filters", ())]
+    return (request.action, request.region.name, asked) == ("DescribeSnapshots", "eu-west-1", ["tag:ebs-backup:Policy"])
+
+
+def _refuse_to_tell_of_the_history(request: Request) -> None:
+    if _asks_for_the_history(request):
+        raise Refusal("UnauthorizedOperation", "no")
+
+
+def test_the_history_is_read_when_all_snapshots_are_made_and_not_if_any_is_left(
+    function: Function, ec2: Simulator
+) -> None:
+    add_volumes(ec2, 300)
+    function.deploy(retention={"daily": 1}, multi_volume_snapshots=False)
+    function.context.remaining_millis = round((RESERVE + 20) * 1000)
+    histories: list[int] = []
+
+    def note(request: Request) -> None:
+        if _asks_for_the_history(request):
+            histories.append(len(_snapshots(ec2, "eu-west-1")))
+
+    ec2.hooks.append(note)
+    with pytest.raises(RunFailed, match="out of time"):
+        function.invoke()
+    assert histories == []
+    function.context.remaining_millis = 900_000
+    function.invoke()
+
+    assert histories == [300]
 
 
 def test_a_dry_run_plans_the_same_and_changes_nothing(function: Function, ec2: Simulator) -> None:

@@ -4,12 +4,16 @@ import pytest
 
 from ebs_backup.ec2 import Region
 from ebs_backup.errors import Ec2Error
-from ebs_backup.observe import observe
+from ebs_backup.model import History
+from ebs_backup.observe import observe, observe_history
+from ebs_backup.policy import Policy
 from ebs_backup.retention import Retention
 from sandbox.ec2 import Ec2Error as Refusal
 from sandbox.ec2 import Fault, Request, Simulator
 from tests.unit.builders import RUN, policy
 from tests.unit.estates import add_instance, add_snapshots, add_volumes, detached
+
+DAILY = Retention(daily=1)
 
 
 def test_a_region_without_volumes_takes_three_calls(region: Region) -> None:
@@ -18,14 +22,14 @@ def test_a_region_without_volumes_takes_three_calls(region: Region) -> None:
     assert region.calls == {"DescribeSnapshots": 2, "DescribeVolumes": 1}
 
 
-def test_instances_are_described_only_where_a_set_leaves_a_volume_out(ec2: Simulator, region: Region) -> None:
+def test_instances_are_described_only_where_volumes_of_theirs_are_left_out(ec2: Simulator, region: Region) -> None:
     add_instance(ec2, "i-whole", "vol-1", "vol-2")
     add_instance(ec2, "i-partial", "vol-3", "vol-4", "vol-5", skipped=("vol-5",))
     add_instance(ec2, "i-single", "vol-6", "vol-7", skipped=("vol-7",))
 
     world = observe(region, policy(), RUN)
 
-    assert world.root_devices == {"i-partial": "/dev/xvda"}
+    assert world.root_devices == {"i-partial": "/dev/xvda", "i-single": "/dev/xvda"}
 
 
 def test_without_sets_no_instance_is_described(ec2: Simulator, region: Region) -> None:
@@ -36,17 +40,21 @@ def test_without_sets_no_instance_is_described(ec2: Simulator, region: Region) -
     assert "DescribeInstances" not in region.calls
 
 
-def test_to_a_retention_every_snapshot_of_the_deployment_matters(ec2: Simulator, region: Region) -> None:
+def test_only_to_a_retention_every_snapshot_of_the_deployment_matters(ec2: Simulator, region: Region) -> None:
     add_snapshots(ec2, "vol-1", days=5)
 
-    assert observe(region, policy(), RUN).snapshots == ()
-    assert len(observe(region, policy(retention=Retention(daily=1)), RUN).snapshots) == 5
+    assert observe(region, policy(retention=DAILY), RUN).snapshots == ()
+    assert len(_history(region, policy(retention=DAILY)).snapshots) == 5
+
+
+def _history(region: Region, by: Policy) -> History:
+    return observe_history(region, by, observe(region, by, RUN))
 
 
 def test_of_a_complete_snapshot_only_the_tags_are_kept_that_say_whose_it_is(ec2: Simulator, region: Region) -> None:
     _add_tags(ec2, add_snapshots(ec2, "vol-1", days=1)[0], {"Owner": "somebody", "ebs-backup:Device": "/dev/sdf"})
 
-    (seen,) = observe(region, policy(retention=Retention(daily=1)), RUN).snapshots
+    (seen,) = _history(region, policy(retention=DAILY)).snapshots
 
     assert seen.tags.keys() == {f"ebs-backup:{word}" for word in ("Policy", "RunId", "Region", "VolumeId")}
 
@@ -55,7 +63,7 @@ def test_of_a_complete_snapshot_only_the_tags_are_kept_that_say_whose_it_is(ec2:
 def test_of_one_that_lacks_its_own_tags_all_are_kept(ec2: Simulator, region: Region, volume_id: str) -> None:
     _add_tags(ec2, add_snapshots(ec2, "vol-1", days=1)[0], {"Owner": "x", "ebs-backup:VolumeId": volume_id})
 
-    (seen,) = observe(region, policy(retention=Retention(daily=1)), RUN).snapshots
+    (seen,) = _history(region, policy(retention=DAILY)).snapshots
 
     assert seen.tags["Owner"] == "x"
 
@@ -69,11 +77,11 @@ def test_whether_a_volume_still_exists_is_asked_only_if_it_makes_a_difference(ec
     add_snapshots(ec2, "vol-detached", days=2)
     add_snapshots(ec2, "vol-gone", days=2)
     ec2.regions["eu-west-1"].add(detached("vol-detached"))
-    daily = Retention(daily=1)
+    add_instance(ec2, "i-1", "vol-1")
 
-    assert observe(region, policy(retention=daily), RUN).other_volume_ids == frozenset()
-    asked = observe(region, policy(retention=daily, orphan_retention_days=30), RUN)
-    assert asked.other_volume_ids == {"vol-detached"}
+    assert _history(region, policy(retention=DAILY)).volume_ids == {"vol-1"}
+    asked = _history(region, policy(retention=DAILY, orphan_retention_days=30))
+    assert asked.volume_ids == {"vol-1", "vol-detached"}
 
 
 def test_half_a_world_is_none(ec2: Simulator, region: Region) -> None:

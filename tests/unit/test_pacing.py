@@ -2,11 +2,12 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ebs_backup.limits import Limit
-from ebs_backup.pacing import SPARE, SystemClock, TokenBucket
+from ebs_backup.pacing import FASTER, SPARE, SystemClock, TokenBucket
 
 
 def _spend(bucket: TokenBucket, until: float) -> int:
@@ -62,6 +63,20 @@ def test_a_bucket_that_is_throttled_for_long_never_stops_altogether() -> None:
         bucket.throttled(0.0, taken_at=0.0)
 
     assert bucket.ready_at(0.0) < 15
+
+
+def test_refusals_in_a_row_make_the_wait_longer_and_the_rate_no_lower() -> None:
+    bucket, now = TokenBucket(Limit(100, 5), now=0.0), 0.0
+    waits = []
+    for _ in range(4):
+        bucket.throttled(now, taken_at=now)
+        waits.append(bucket.ready_at(now) - now)
+        now = bucket.ready_at(now)
+    bucket.take(now)
+    bucket.accepted()
+
+    assert waits == pytest.approx([1 / 2.5, 2 / 2.5, 4 / 2.5, 8 / 2.5])
+    assert bucket.ready_at(now) - now == pytest.approx(1 / (2.5 * FASTER))
 
 
 def test_a_bucket_comes_back_to_its_full_rate_while_ec2_takes_its_requests() -> None:

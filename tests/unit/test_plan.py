@@ -1,24 +1,16 @@
 import random
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebs_backup.model import Create, Delete, Plan, Snapshot, Tag, Volume, World
-from ebs_backup.plan import FEW_DELETIONS, MAX_EXCLUDED_DATA_VOLUMES
-from ebs_backup.plan import plan as plan_at
+from ebs_backup.model import Create, Plan, Snapshot, Tag, Volume, World
+from ebs_backup.plan import MAX_EXCLUDED_DATA_VOLUMES, plan
 from ebs_backup.policy import Policy
-from ebs_backup.retention import Retention
 from ebs_backup.selection import select
 from ebs_backup.tags import creation_tags
-from tests.unit.builders import AT, REGION, RUN, policy, snapshot, volume, world
-
-
-def plan(everything: World, by: Policy, run_id: str) -> Plan:
-    return plan_at(everything, by, run_id, AT)
+from tests.unit.builders import REGION, RUN, policy, snapshot, volume, world
 
 
 def _creates(made: Plan) -> list[tuple[str | None, list[str]]]:
@@ -105,7 +97,7 @@ def test_a_set_leaves_out_the_volumes_that_are_not_selected() -> None:
             volumes=(volumes[1], volumes[2]),
             reason="2 volumes of i-1, crash-consistent",
             instance_id="i-1",
-            exclude_boot_volume=True,
+            boot_volume_id="vol-root",
             exclude_data_volume_ids=("vol-3",),
         ),
     )
@@ -175,7 +167,7 @@ def test_a_resumed_run_makes_a_set_of_what_is_still_missing() -> None:
 
     assert _creates(made) == [("i-1", ["vol-b", "vol-c"])]
     assert isinstance(made.actions[0], Create)
-    assert made.actions[0].exclude_boot_volume
+    assert made.actions[0].boot_volume_id == "vol-a"
 
 
 def test_tags_that_an_interrupted_run_left_out_are_part_of_the_next_plan() -> None:
@@ -195,172 +187,12 @@ def test_tags_of_another_deployments_snapshots_are_left_alone() -> None:
     assert not [a for a in plan(world(snapshots=(foreign,)), policy(), RUN).actions if isinstance(a, Tag)]
 
 
-# --- what may go ---
-
-DAILY = Retention(daily=2)
-
-
-def _history(volume_id: str, days: int, **words: str) -> tuple[Snapshot, ...]:
-    """Return a snapshot a day, the last one a day old."""
-    return tuple(
-        snapshot(f"snap-{volume_id}-{day:03}", volume_id, started=AT - timedelta(days=day), RunId=f"r{day}", **words)
-        for day in range(1, days + 1)
-    )
-
-
-def _deleted(made: Plan) -> list[str]:
-    return [action.snapshot_id for action in made.actions if isinstance(action, Delete)]
-
-
-def test_without_a_retention_nothing_is_judged_and_nothing_deleted() -> None:
-    made = plan(world(volume("vol-1", "i-1"), snapshots=_history("vol-1", 400)), policy(), RUN)
-
-    assert (made.verdicts, _deleted(made)) == ((), [])
-
-
-def test_what_no_rule_keeps_is_deleted_after_everything_else_is_done() -> None:
-    made = plan(world(volume("vol-1", "i-1"), snapshots=_history("vol-1", 4)), policy(retention=DAILY), RUN)
-
-    assert [action.operation for action in made.actions] == ["CreateSnapshot", "DeleteSnapshot", "DeleteSnapshot"]
-    assert _deleted(made) == ["snap-vol-1-003", "snap-vol-1-004"]
-    assert [(v.snapshot.id, v.reasons) for v in made.verdicts if v.keep] == [
-        ("snap-vol-1-001", ("newest", "daily 1 of 2")),
-        ("snap-vol-1-002", ("daily 2 of 2",)),
-    ]
-
-
-def test_snapshots_of_volumes_that_are_not_selected_any_more_expire_all_the_same() -> None:
-    opted_out = volume("vol-1", "i-1", tags={"ebs-backup:Skip": "true"})
-
-    assert _deleted(plan(world(opted_out, snapshots=_history("vol-1", 3)), policy(retention=DAILY), RUN))
-    assert _deleted(plan(world(snapshots=_history("vol-1", 3)), policy(retention=DAILY), RUN))
-
-
-@pytest.mark.parametrize(
-    "words", [{"Policy": "weekly"}, {"Region": "us-east-1"}], ids=["of another deployment", "copied from elsewhere"]
-)
-def test_snapshots_that_are_not_this_deployments_are_not_even_judged(words: dict[str, str]) -> None:
-    made = plan(world(snapshots=_history("vol-1", 9, **words)), policy(retention=DAILY), RUN)
-
-    assert (made.verdicts, made.actions) == ((), ())
-
-
-def test_an_archived_snapshot_stays() -> None:
-    history = tuple(replace(s, storage_tier="archive") for s in _history("vol-1", 4))
-
-    made = plan(world(snapshots=history), policy(retention=DAILY), RUN)
-
-    assert _deleted(made) == []
-    assert made.verdicts[-1].reasons == ("in the archive tier",)
-
-
-def test_the_tags_of_what_is_deleted_are_not_completed_first() -> None:
-    history = _history("vol-1", 3, VolumeId="pending")
-
-    made = plan(world(snapshots=history), policy(retention=DAILY), RUN)
-
-    assert [a.snapshot_id for a in made.actions if isinstance(a, Tag)] == ["snap-vol-1-001", "snap-vol-1-002"]
-    assert _deleted(made) == ["snap-vol-1-003"]
-
-
-def test_a_copy_within_the_region_is_not_the_deployments_whatever_its_tags_say() -> None:
-    copies = tuple(replace(s, volume_id="vol-ffffffff") for s in _history("vol-1", 9))
-
-    assert plan(world(snapshots=copies), policy(retention=DAILY), RUN).verdicts == ()
-
-
-def test_the_last_snapshots_of_a_vanished_volume_go_after_the_days_given_and_not_before() -> None:
-    lost = world(
-        snapshots=tuple(replace(s, started_at=s.started_at - timedelta(days=29)) for s in _history("vol-1", 2))
-    )
-    detached = replace(lost, other_volume_ids=frozenset({"vol-1"}))
-
-    assert _deleted(plan(lost, policy(retention=DAILY), RUN)) == []
-    assert _deleted(plan(lost, policy(retention=DAILY, orphan_retention_days=31), RUN)) == []
-    assert len(_deleted(plan(lost, policy(retention=DAILY, orphan_retention_days=30), RUN))) == 2
-    assert _deleted(plan(detached, policy(retention=DAILY, orphan_retention_days=30), RUN)) == []
-
-
-# --- the brake ---
-
-
-def _of_many_volumes(volumes: int, days: int) -> World:
-    return world(snapshots=tuple(s for n in range(volumes) for s in _history(f"vol-{n}", days)))
-
-
-def test_a_run_never_deletes_more_than_it_may_and_says_what_it_would_have() -> None:
-    braked = plan(_of_many_volumes(30, 5), policy(retention=DAILY, max_deletions_per_run=89), RUN)
-    fine = plan(
-        _of_many_volumes(30, 5), policy(retention=DAILY, max_deletions_per_run=90, max_deletions_percent=60), RUN
-    )
-
-    assert braked.brake == "would delete 90 of 150 snapshots, more than max_deletions_per_run = 89"
-    assert _deleted(braked) == []
-    assert (fine.brake, len(_deleted(fine))) == (None, 90)
-
-
-def test_a_run_never_deletes_more_than_a_share_of_what_there_is() -> None:
-    braked = plan(_of_many_volumes(30, 5), policy(retention=DAILY, max_deletions_percent=59), RUN)
-
-    assert braked.brake == "would delete 90 of 150 snapshots, more than max_deletions_percent = 59"
-
-
-def test_a_few_deletions_are_no_catastrophe_whatever_their_share() -> None:
-    few = plan(_of_many_volumes(2, 12), policy(retention=DAILY), RUN)
-    more = plan(_of_many_volumes(3, 9), policy(retention=DAILY), RUN)
-
-    assert (few.brake, len(_deleted(few))) == (None, 20)
-    assert more.brake == "would delete 21 of 27 snapshots, more than max_deletions_percent = 50"
-
-
-def test_snapshots_in_error_hold_nothing_and_do_not_pull_the_brake() -> None:
-    broken = tuple(replace(s, state="error") for s in _of_many_volumes(30, 2).snapshots)
-
-    made = plan(world(snapshots=broken), policy(retention=DAILY), RUN)
-
-    assert (made.brake, len(_deleted(made))) == (None, 60)
-
-
 def test_without_sets_nothing_is_tagged_afterwards_for_the_role_could_not() -> None:
     left = snapshot("snap-1", "vol-1", RunId="earlier", VolumeId="pending")
 
     made = plan(world(volume("vol-1", "i-1"), snapshots=(left,)), policy(multi_volume_snapshots=False), RUN)
 
     assert [action.operation for action in made.actions] == ["CreateSnapshot"]
-
-
-@given(st.integers(1, 30), st.integers(0, 12), st.sets(st.integers(0, 29)), st.integers(1, 90), st.integers(1, 100))
-def test_what_is_due_stays_the_same_whichever_of_the_runs_own_snapshots_are_completed(
-    volumes: int, days: int, completed: set[int], most: int, percent: int
-) -> None:
-    """Or an attempt that goes on with a run would delete more, and the brake would judge it anew."""
-    by = policy(retention=DAILY, max_deletions_per_run=most, max_deletions_percent=percent)
-    before = _of_many_volumes(volumes, days)
-    ids = sorted({s.volume_id for s in before.snapshots})
-    own = [snapshot(f"own-{i}", i, "completed" if n in completed else "pending") for n, i in enumerate(ids)]
-
-    first, again = plan(before, by, RUN), plan(replace(before, snapshots=(*before.snapshots, *own)), by, RUN)
-
-    assert _deleted(again) == _deleted(first)
-    assert all(v.keep for v in again.verdicts if v.snapshot.id.startswith("own-"))
-
-
-def test_the_brake_holds_up_no_backup() -> None:
-    held = world(volume("vol-1", "i-1"), snapshots=_of_many_volumes(30, 5).snapshots)
-
-    assert _creates(plan(held, policy(retention=DAILY), RUN)) == [("i-1", ["vol-1"])]
-
-
-@given(st.integers(0, 40), st.integers(0, 12), st.integers(1, 200), st.integers(1, 100))
-def test_a_plan_deletes_all_that_may_go_or_nothing(volumes: int, days: int, most: int, percent: int) -> None:
-    by = policy(retention=DAILY, max_deletions_per_run=most, max_deletions_percent=percent)
-
-    made = plan(_of_many_volumes(volumes, days), by, RUN)
-
-    may_go = [v.snapshot.id for v in made.verdicts if not v.keep]
-    assert _deleted(made) == ([] if made.brake else may_go)
-    assert len(_deleted(made)) <= most
-    assert len(_deleted(made)) <= max(FEW_DELETIONS, len(made.verdicts) * percent / 100)
 
 
 # --- laws, over estates of any shape ---
@@ -393,7 +225,7 @@ def _as_ec2_would(create: Create, everything: World) -> list[Volume]:
         return list(create.volumes)
     at = [(v, a.device) for v in everything.volumes for a in v.attachments if a.instance_id == create.instance_id]
     root = everything.root_devices.get(create.instance_id)
-    out = {v.id for v, device in at if create.exclude_boot_volume and device == root}
+    out = {v.id for v, device in at if create.boot_volume_id and device == root}
     assert not {v.id for v, device in at if device == root} & set(create.exclude_data_volume_ids)
     return [v for v, _ in at if v.id not in out | set(create.exclude_data_volume_ids)]
 
