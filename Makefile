@@ -47,7 +47,7 @@ docs: setup ## Make the generated parts of the documentation anew
 	@$(RUN) tools.inputs_outputs README.md
 	@PYTHONPATH=function $(RUN) tools.report_reference docs/report.md
 
-bench: setup ## Measure speed against EC2's limits and beside others, in about a quarter of an hour
+bench: setup ## Measure speed against EC2's limits and beside others, in some twenty minutes
 	@$(RUN) benchmarks
 
 checkov: setup ## Check module and examples with checkov, which takes 290 MB the first time

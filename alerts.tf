@@ -51,7 +51,7 @@ resource "aws_sqs_queue" "failed_runs" {
 
 # Alarms. Each watches one metric and no formula, so that nothing depends on what a formula makes of a metric that has
 # never had a value. Where one cannot see a failure, another does: a record that reaches neither queue leaves a run
-# missing or its volumes uncovered.
+# missing or its volumes uncovered, and so does an execution that fails without telling the queue.
 
 locals {
   receive = "aws sqs receive-message --region ${local.region} --queue-url"
@@ -101,6 +101,17 @@ locals {
         In ALARM: a run of ${var.name} had come to no end after ${format("%.1f", local.definition.TimeoutSeconds / 3600)} hours, so that Step Functions ended it. Some volumes may lack their new snapshot, and nothing is in the queue of failed runs.
         Look first which regions it was still in: ${local.executions_url}
         Then remove the cause and repeat the run: ${local.manual}, "A run timed out". The alarm ends by itself.
+      EOT
+    }
+    aborted = !local.workflow ? null : {
+      namespace   = "AWS/States"
+      metric      = "ExecutionsAborted"
+      dimensions  = { StateMachineArn = local.state_machine_arn }
+      if_missing  = "notBreaching"
+      description = <<-EOT
+        In ALARM: a run of ${var.name} was stopped before its end, by hand or by a script. Some volumes may lack their new snapshot, and nothing is in the queue of failed runs.
+        Look first which one it was, and in CloudTrail who called StopExecution: ${local.executions_url}
+        Then let the run go on: ${local.manual}, "A run was aborted". The alarm ends by itself.
       EOT
     }
     deletion-brake = length(var.retention) == 0 ? null : {

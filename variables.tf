@@ -256,7 +256,7 @@ variable "request_bursts" {
 }
 
 variable "bucket" {
-  description = "Name of an existing bucket in this region for the function's package and the runs' reports, known when planning, with a default encryption that is S3's own or of kms_key_arn; null makes one."
+  description = "Name of an existing bucket in this region for the function's package and the runs' reports, known when planning, with a default encryption that is S3's own or of kms_key_arn; null makes one. What runs leave in an existing bucket, with the engine `step_functions` also under `<name>/rounds/`, nothing but a lifecycle of its own removes."
   type        = string
   default     = null
 
@@ -310,7 +310,7 @@ variable "architecture" {
 }
 
 variable "reserved_concurrent_executions" {
-  description = "Number of concurrent executions reserved for the function, taken from those of the account; with the engine `step_functions` as many regions are visited at a time, 40 at the most; -1 reserves none."
+  description = "Number of concurrent executions reserved for the function, taken from those of the account; with the engine `step_functions` as many regions are visited at a time, 40 at the most, and the others wait for their turn; -1 reserves none."
   type        = number
   default     = -1
   nullable    = false

@@ -9,8 +9,8 @@ locals {
   # An inline Map runs at most 40 iterations at a time; what the function may not run besides would only be turned away.
   regions_at_a_time = var.reserved_concurrent_executions == -1 ? 40 : min(40, var.reserved_concurrent_executions)
 
-  # What Lambda could not do: for half an hour on average, little more than one at the most, since it may be the account's
-  # concurrency that is used up. "FULL" makes each pause a random part of its length.
+  # Lambda's own errors: retried for about 35 minutes on average and 70 at most, since it may be the account's concurrency
+  # that is used up. "FULL" makes each pause a random part of its length.
   # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
   retry_lambda = {
     ErrorEquals = [
@@ -42,10 +42,10 @@ locals {
     StartAt = "Begin"
 
     # The function ends a region's visit after 40 rounds, with pauses of 20 seconds, or of more where nothing is gained: this
-    # is time for them, for the other steps, and for what has to be tried again. At 5 snapshots a second 40 rounds of 900
-    # seconds are more than the 100,000 snapshots that EC2 lets a region have; and with 9 events each, those of 40 regions
-    # fit into the 25,000 of an execution's history.
-    TimeoutSeconds = 48 * (var.timeout + 60)
+    # is time for them, for the other steps, and for what has to be tried again, as often as 40 regions take turns. At 5
+    # snapshots a second 40 rounds of 900 seconds are more than the 100,000 snapshots that EC2 lets a region have; and with
+    # 9 events each, those of 40 regions fit into the 25,000 of an execution's history.
+    TimeoutSeconds = 48 * (var.timeout + 60) * ceil(40 / local.regions_at_a_time)
 
     States = {
       Begin = merge(local.invoke, {
@@ -88,18 +88,27 @@ locals {
 
       "Explained?" = {
         Type    = "Choice"
-        Comment = "The cause of what the function raised is its answer, in JSON; that of anything else is plain text."
-        Choices = [{ Variable = "$.Cause", StringMatches = "{*\"errorMessage\"*}", Next = "Explained" }]
+        Comment = "The cause of what the function raised is its answer, in JSON; that of anything else is plain text, if there is one."
+        Choices = [
+          { Variable = "$.Cause", IsPresent = false, Next = "No cause" },
+          { Variable = "$.Cause", StringMatches = "{*\"errorMessage\"*}", Next = "Explained" },
+        ]
         Default = "Unexplained"
+      }
+      "No cause" = {
+        Type       = "Pass"
+        Result     = ""
+        ResultPath = "$.Cause"
+        Next       = "Unexplained"
       }
       Explained = {
         Type       = "Pass"
-        Parameters = { "answer.$" = "States.StringToJson($.Cause)" }
+        Parameters = { "Error.$" = "$.Error", "answer.$" = "States.StringToJson($.Cause)" }
         Next       = "Tell"
       }
       Unexplained = {
         Type       = "Pass"
-        Parameters = { answer = { "errorType.$" = "$.Error", "errorMessage.$" = "$.Cause" } }
+        Parameters = { "Error.$" = "$.Error", answer = { "errorMessage.$" = "$.Cause" } }
         Next       = "Tell"
       }
       Tell = {
@@ -108,11 +117,11 @@ locals {
         Parameters = {
           QueueUrl = aws_sqs_queue.failed_runs.url
           MessageBody = {
-            version             = "1.0"
-            "timestamp.$"       = "$$.State.EnteredTime"
-            requestContext      = { "requestId.$" = "$$.Execution.Name", "executionArn.$" = "$$.Execution.Id", condition = "ExecutionFailed" }
-            "requestPayload.$"  = "$$.Execution.Input"
-            "responsePayload.$" = "$.answer"
+            version            = "1.0"
+            "timestamp.$"      = "$$.State.EnteredTime"
+            requestContext     = { "requestId.$" = "$$.Execution.Name", "executionArn.$" = "$$.Execution.Id", condition = "ExecutionFailed" }
+            "requestPayload.$" = "$$.Execution.Input"
+            responsePayload    = { "errorType.$" = "$.Error", "errorMessage.$" = "$.answer.errorMessage" }
           }
         }
         ResultPath     = null
@@ -123,7 +132,7 @@ locals {
       }
       Failed = {
         Type      = "Fail"
-        ErrorPath = "$.answer.errorType"
+        ErrorPath = "$.Error"
         CausePath = "$.answer.errorMessage"
       }
     }
@@ -232,6 +241,11 @@ resource "aws_sfn_state_machine" "workflow" {
     level                  = "ERROR"
     include_execution_data = true
     log_destination        = "${aws_cloudwatch_log_group.workflow[0].arn}:*"
+  }
+
+  # AWS deletes it once its executions have ended, each of them with the step that it is at.
+  timeouts {
+    delete = "30m"
   }
 
   depends_on = [aws_iam_role_policy.workflow, aws_lambda_function.backup]

@@ -1,18 +1,20 @@
 """Measures everything, and writes down what was found.
 
-    python -m benchmarks                  all of it, in a quarter of an hour; make bench does this
-    python -m benchmarks --only function  one contestant anew, beside the others' results
+    python -m benchmarks                  all of it, in some twenty minutes; make bench does this
+    python -m benchmarks --only function  one contestant anew, on the machine that measured the others
     python -m benchmarks --quick          a few seconds, to see that it works; writes nothing
 
-Cloud Custodian and matplotlib come into environments of their own; what cannot be installed is left out, and said.
+Cloud Custodian and matplotlib come into environments of their own; what cannot be installed is left out, and said. A
+case that fails ends no other, but the command then fails at its end.
 """
 
 import argparse
 import subprocess
 import sys
 import venv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +22,7 @@ from benchmarks.contestants import TITLES
 from benchmarks.measure import ROOT, Case, Measurement, measure
 from benchmarks.plan import QUICK, plan
 from benchmarks.render import PAGE, filled
-from benchmarks.results import PATH, Machine, Results, read, results
+from benchmarks.results import PATH, Machine, Results, read
 
 REQUIREMENTS: Final = ROOT / "benchmarks" / "requirements"
 
@@ -32,28 +34,52 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="see that it works, and write nothing")
     asked = parser.parse_args()
     if asked.quick:
-        list(measured(QUICK))
-        return
-    kept = read(PATH.read_text("utf-8")).measurements if asked.only else {}
-    new = {m.case: m for m in measured(case for case in plan() if asked.only in (None, case.contestant))}
-    everything = (({**kept, **new}).get(case) for case in plan())
-    publish(results(Machine.this(), filter(None, everything)))
+        cases, kept = list(QUICK), Results(Machine.this())
+    elif asked.only:
+        cases, kept = [case for case in plan() if case.contestant == asked.only], _kept(parser, asked.only)
+    else:
+        cases, kept = list(plan()), Results(Machine.this())
+    new, failed = measured(cases)
+    if not asked.quick:
+        publish(kept.with_new(new).in_order(plan()))
+    if failed:
+        sys.exit(f"Not measured, since they failed: {len(failed)} of {len(cases)} cases.")
 
 
-def measured(cases: Iterable[Case]) -> Iterator[Measurement]:
-    """Measure one case after the other, and say so."""
+def _kept(parser: argparse.ArgumentParser, only: str) -> Results:
+    """Return the results so far, to which only what the same machine measures may be added."""
+    kept, this = read(PATH.read_text("utf-8")), Machine.this()
+    if kept.machine != this:
+        parser.error(
+            f"--only {only} keeps the others' results, measured on {kept.machine}; this is {this}. Measure all."
+        )
+    return kept
+
+
+def measured(cases: Iterable[Case]) -> tuple[list[Measurement], list[Case]]:
+    """Measure one case after the other, and say so; return what was found, and the cases that failed."""
+    found: list[Measurement] = []
+    failed: list[Case] = []
     for case in cases:
         python = _environment("custodian") if case.contestant == "custodian" else Path(sys.executable)
         if python is None:
             print(f"{_words(case)} skipped: it cannot be installed", flush=True)
             continue
-        m = measure(case, str(python))
-        print(
-            f"{_words(case)} {m.started:6.1f} s to the last snapshot, {m.over:6.1f} s in all; "
-            f"{m.throttled} of {m.calls} calls throttled, {m.missing} missing, {m.doubled} doubled",
-            flush=True,
-        )
-        yield m
+        try:
+            found.append(measure(case, str(python)))
+        except Exception as problem:  # whatever it is, the others have taken their time and are worth keeping
+            failed.append(case)
+            print(f"{_words(case)} failed: {problem}", flush=True)
+        else:
+            print(f"{_words(case)} {_found(found[-1])}", flush=True)
+    return found, failed
+
+
+def _found(m: Measurement) -> str:
+    return (
+        f"{m.started:6.1f} s to the last snapshot, {m.over:6.1f} s in all; {m.throttled} of {m.calls} calls throttled, "
+        f"{m.missing} missing, {m.doubled} doubled, {m.deleted} deleted, {m.wrongly_deleted} of them wrongly"
+    )
 
 
 def _words(case: Case) -> str:
@@ -65,14 +91,15 @@ def _words(case: Case) -> str:
 def _environment(name: str) -> Path | None:
     """Return the Python of an environment with what a requirements file names, made if need be; None if that fails."""
     home = ROOT / ".cache" / f"benchmark-{name}"
-    python, complete = home / "bin" / "python", home / "complete"
-    if not complete.exists():
+    python, installed, requirements = home / "bin" / "python", home / "installed", REQUIREMENTS / f"{name}.txt"
+    wanted = sha256(requirements.read_bytes()).hexdigest()
+    if not installed.exists() or installed.read_text("ascii") != wanted:
         print(f"Installing {name} into {home.relative_to(ROOT)} ...", flush=True)
         venv.create(home, clear=True, with_pip=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS / f"{name}.txt")]
+        command = [str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)]
         if subprocess.run(command, check=False).returncode:  # noqa: S603 - our own
             return None
-        complete.touch()
+        installed.write_text(wanted, "ascii")
     return python
 
 

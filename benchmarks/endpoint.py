@@ -21,10 +21,10 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from benchmarks.estates import ESTATES, HOME, Estate
+from benchmarks.estates import BEGINNING, ESTATES, HOME, Estate
 from benchmarks.limit import CHANGE_SECONDS, DESCRIBE_SECONDS
 from benchmarks.timescale import Timescale
-from sandbox.ec2 import AnswerLost, Clock, Ec2Error, Simulator
+from sandbox.ec2 import AnswerLost, Clock, Ec2Error, Simulator, Snapshot
 from sandbox.ec2.service import OK
 from sandbox.ec2.wire import CONTENT_TYPE, Response, decode, respond
 from sandbox.signature import scope_of
@@ -43,12 +43,15 @@ class Seen:
     """What the endpoint saw; times are seconds of its timescale.
 
     `excess_mean_ms` is by how many of the machine's milliseconds an answer left later than it should have: from waiting
-    to be attended to, and from work that took longer than the latency.
+    to be attended to, and from work that took longer than the latency. `snapshots` are the new ones of each volume;
+    of those that were there before, `deleted` are gone, and `wrongly_deleted` although the retention keeps them.
     """
 
     calls: Mapping[str, int]
     throttled: Mapping[str, int]
     snapshots: Mapping[str, int]
+    deleted: int
+    wrongly_deleted: int
     first_page_at: float
     last_created_at: float
     cpu_share: float
@@ -78,6 +81,7 @@ class Endpoint:
         self._late: list[float] = []
         self._unattended: list[float] = []
         estate.fill(self._ec2)
+        self._earlier = {s.id: s.started.date() in estate.history.due for s in self._snapshots()}
         decode("Action=DescribeRegions")  # reads the model of EC2's API, which takes some time at the first call only
         self._began, self._began_cpu = time.monotonic(), time.process_time()
 
@@ -136,16 +140,22 @@ class Endpoint:
         """Return what was seen until now."""
         calls = self._ec2.calls
         pages = [self._at(call.at) for call in calls if call.action == "DescribeVolumes" and call.outcome == OK]
-        created = [s for region in self._ec2.regions.values() for s in region.snapshots.values()]
+        created = [s for s in self._snapshots() if s.id not in self._earlier]
+        gone = self._earlier.keys() - {s.id for s in self._snapshots()}
         return Seen(
             calls=dict(Counter(call.action for call in calls)),
             throttled=dict(Counter(call.action for call in calls if call.outcome == _THROTTLED)),
             snapshots=dict(Counter(snapshot.volume_id for snapshot in created)),
+            deleted=len(gone),
+            wrongly_deleted=sum(not self._earlier[snapshot_id] for snapshot_id in gone),
             first_page_at=min(pages, default=0.0),
             last_created_at=max((self._at(snapshot.started) for snapshot in created), default=0.0),
             cpu_share=(time.process_time() - self._began_cpu) / (time.monotonic() - self._began),
             excess_mean_ms=1000 * (_mean(self._late) + _mean(self._unattended)),
         )
+
+    def _snapshots(self) -> list[Snapshot]:
+        return [s for region in self._ec2.regions.values() for s in region.snapshots.values()]
 
     def _at(self, when: datetime) -> float:
         """Return when a call that was worked on at a time was answered, on average."""
@@ -175,7 +185,7 @@ def _http(response: Response) -> bytes:
 
 async def serve(estate: Estate, factor: float, certificate: Path | None) -> None:
     """Listen on a free port of this machine, say so, and serve until the input ends."""
-    endpoint = Endpoint(estate, timescale := Timescale.starting_now(factor))
+    endpoint = Endpoint(estate, timescale := Timescale.starting_now(factor, BEGINNING))
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

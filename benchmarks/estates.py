@@ -1,19 +1,24 @@
 """The estates that are backed up: how many volumes are where, and what goes wrong; the same at every run.
 
-Knows the simulator that it fills, and nothing of who backs it up.
+Knows the simulator that it fills, and nothing of who backs it up but the words of the module's policy.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from random import Random
-from typing import Final
+from typing import Any, Final
 
+from benchmarks.history import POLICY, RETENTION, History
+from benchmarks.limit import CREATES, Bucket, Work
 from sandbox.ec2 import Attachment, Fault, Instance, Region, Simulator, Volume
 from sandbox.ec2.geography import ALWAYS_ENABLED
 
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 HOME: Final = "us-east-1"
+BEGINNING: Final = datetime(2026, 11, 18, 3, tzinfo=UTC)
+"""When every measurement takes place, by its own clock: which earlier snapshots fall due depends on the day."""
 REGIONS: Final = (HOME, *(name for name in ALWAYS_ENABLED if name != HOME))
 
 VOLUMES_PER_INSTANCE: Final[Mapping[int, float]] = {
@@ -39,20 +44,49 @@ class Trouble:
     taken_per_second: float = 0.0
     visible_after: float = 0.0
 
+    def leaves(self, region: str) -> Bucket:
+        """Say what the other tool leaves of the CreateSnapshot bucket."""
+        if region != HOME or not self.taken_per_second:
+            return CREATES
+        return Bucket(0, CREATES.per_second - self.taken_per_second)
+
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """What an account holds: of each region, the number of volumes of each of its instances."""
+    """What an account holds: of each region, the number of volumes of each of its instances; of each volume, a history.
+
+    Where there is a history there is a retention, and a brake that lets through what is due.
+    """
 
     name: str
     title: str
     instances: Mapping[str, tuple[int, ...]]
     trouble: Trouble = field(default_factory=Trouble)
+    history: History = field(default_factory=History)
 
     @property
     def volumes(self) -> int:
         """The number of volumes."""
         return sum(map(sum, self.instances.values()))
+
+    @property
+    def due(self) -> int:
+        """The number of earlier snapshots that are to be deleted."""
+        return self.volumes * len(self.history.due)
+
+    @property
+    def policy(self) -> Mapping[str, Any]:
+        """The module's policy for this estate, where it is not the default."""
+        if not self.due:
+            return {"name": POLICY}
+        return {"name": POLICY, "retention": RETENTION, "max_deletions_per_run": self.due}
+
+    def works(self) -> Iterator[Work]:
+        """Say what there is to do in each region."""
+        for region, counts in self.instances.items():
+            days, due = len(self.history.days), len(self.history.due)
+            volumes, single = sum(counts), self.trouble.leaves(region)
+            yield Work(instances=counts, earlier=volumes * days, due=volumes * due, single=single)
 
     def instance_ids(self, region: str) -> list[tuple[str, list[str]]]:
         """Return the region's instances, each with its volumes, the root volume first; ids look like EC2's."""
@@ -86,6 +120,8 @@ class Estate:
             region.denied = name == self.trouble.denied_region
             for instance_id, volume_ids in self.instance_ids(name):
                 _launch(region, instance_id, volume_ids)
+            for volume in region.volumes.values():
+                region.add(*self.history.snapshots(volume, name))
             for fault in self._faults(name):
                 ec2.inject(fault)
         ec2.visible_after_seconds = self.trouble.visible_after
@@ -145,6 +181,9 @@ def _estate(name: str, title: str, sizes: list[int], trouble: Trouble | None = N
     return Estate(name, title, spread, trouble or Trouble())
 
 
+_MEDIUM: Final = _estate("medium", "one region, 2,000 volumes", [2000])
+_LEFT: Final = History.left_by_yesterdays_run(BEGINNING.date())
+
 ESTATES: Final[Mapping[str, Estate]] = {
     estate.name: estate
     for estate in (
@@ -152,7 +191,13 @@ ESTATES: Final[Mapping[str, Estate]] = {
         _estate("small", f"17 regions {TIMES} 10 volumes", [10] * 17),
         _estate("skewed", "3,000 volumes, skewed over 17 regions", _skewed(3000, 17)),
         _estate("large", "one region, 4,000 volumes", [4000]),
-        _estate("medium", "one region, 2,000 volumes", [2000]),
+        _MEDIUM,
+        replace(
+            _MEDIUM,
+            name="history",
+            title=f"{_MEDIUM.title} with {len(_LEFT.days)} earlier snapshots each",
+            history=_LEFT,
+        ),
         _estate(
             "faulty",
             "640 volumes in 17 regions, with faults",

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +43,8 @@ class Measurement:
     `started` is when the last snapshot was started and `over` when the contestant was through, both from when its
     packages were imported. `imported`, `first_page` and `whole` are from the start of its process: until that moment,
     until EC2 told of the first volumes, until its end. `wrongly_failed` are volumes that it says have failed although
-    they have a snapshot.
+    they have a snapshot. Of the snapshots that were there before, `deleted` are gone, and `wrongly_deleted` although
+    the retention keeps them.
 
     `cpu_inflation` bounds the error that the timescale makes. Computing takes as long as ever, and so counts `factor`
     times: this is the part of `over` that would be gone if none of it had overlapped with waiting. With a share of a
@@ -51,6 +53,7 @@ class Measurement:
     """
 
     case: Case
+    date: str
     started: float
     over: float
     imported: float
@@ -61,6 +64,8 @@ class Measurement:
     missing: int
     doubled: int
     wrongly_failed: int
+    deleted: int
+    wrongly_deleted: int
     memory_mib: float
     cpu_seconds: float
     cpu_inflation: float
@@ -122,7 +127,11 @@ def _serving(case: Case, folder: Path) -> Iterator[_Server]:
         assert process.stdout  # noqa: S101 - for the type checker
         ready = json.loads(process.stdout.readline())
         authorities = _authorities(folder, certificate) if certificate else None
-        yield _Server(process, ready["port"], Timescale(**ready["timescale"]), authorities)
+        try:
+            yield _Server(process, ready["port"], Timescale(**ready["timescale"]), authorities)
+        except BaseException:
+            process.kill()  # nobody asks it what it saw
+            raise
 
 
 def _certificate(folder: Path) -> Path:
@@ -154,6 +163,7 @@ def _contend(case: Case, server: _Server, folder: Path, python: str) -> Mapping[
         "HOME": str(folder),
         "PYTHONPATH": f"{ROOT}{os.pathsep}{code}",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "POLICY": json.dumps(ESTATES[case.estate].policy),
         **server.environment(),
         **server.timescale.environment(),
     }
@@ -176,6 +186,7 @@ def _measured(
     over = effort["ended_at"] - effort["imported_at"]
     return Measurement(
         case=case,
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
         started=seen["last_created_at"] - effort["imported_at"],
         over=over,
         imported=effort["imported_at"] - spawned,
@@ -186,6 +197,8 @@ def _measured(
         missing=len(ESTATES[case.estate].expected() - snapshots.keys()),
         doubled=sum(count > 1 for count in snapshots.values()),
         wrongly_failed=len(snapshots.keys() & effort["failed"]),
+        deleted=seen["deleted"],
+        wrongly_deleted=seen["wrongly_deleted"],
         memory_mib=effort["memory_mib"],
         cpu_seconds=effort["cpu_seconds"],
         cpu_inflation=0.0 if case.memory_mib else (case.factor - 1) * effort["cpu_seconds"] / over,

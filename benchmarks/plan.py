@@ -11,6 +11,7 @@ _FACTORS: Final[Mapping[str, Mapping[str, float]]] = {
     "small": {"function": 1, "threads": 1, "adaptive": 1, "custodian": 1.5, "recipe": 3},
     "skewed": {"function": 1, "threads": 3, "legacy": 5, "adaptive": 5, "custodian": 6, "recipe": 8},
     "medium": {"function": 4},
+    "history": {"function": 4},
     "large": {"function": 4, "threads": 8, "adaptive": 16, "custodian": 14, "recipe": 12},
     "faulty": {"function": 3, "threads": 6, "adaptive": 8, "custodian": 8, "recipe": 8},
 }
@@ -20,8 +21,13 @@ _AGAIN: Final = Case(estate="medium", contestant=OURS, factor=8)
 _SIZES: Final[Mapping[str, Mapping[int, float]]] = {
     "small": {128: 6, 256: 5, 512: 3, 1769: 1},
     "skewed": {256: 3, 512: 2},
+    "history": {256: 6},
 }
-_SIZED: Final[Mapping[str, tuple[str, ...]]] = {"small": (OURS, "threads", "recipe"), "skewed": (OURS,)}
+_SIZED: Final[Mapping[str, tuple[str, ...]]] = {
+    "small": (OURS, "threads", "recipe"),
+    "skewed": (OURS,),
+    "history": (OURS,),
+}
 
 QUICK: Final = (Case(estate="tiny", contestant=OURS, factor=2), Case(estate="tiny", contestant="threads", factor=2))
 """What shows in a few seconds that measuring works."""

@@ -34,9 +34,12 @@ def main() -> None:
 
 def makespans(results: Results) -> Any:
     """Draw how long each contestant takes for each estate, beside the limit."""
-    shown = [(name, ranked(results.of(name))) for name in ESTATES_SHOWN]
+    shown = [(name, measurements) for name in ESTATES_SHOWN if (measurements := ranked(results.of(name)))]
     heights = [len(measurements) + 1 for _, measurements in shown]
-    figure, axes = plt.subplots(len(shown), 1, figsize=(9, 0.32 * sum(heights)), sharex=True, height_ratios=heights)
+    figure, grid = plt.subplots(
+        len(shown), 1, figsize=(9, 0.32 * sum(heights)), sharex=True, height_ratios=heights, squeeze=False
+    )
+    axes = grid[:, 0]
     for axis, (name, measurements) in zip(axes, shown, strict=True):
         _bars(axis, measurements)
         axis.set_title(ESTATES[name].title, loc="left", fontweight="bold")
@@ -82,6 +85,7 @@ def _legend() -> list[Any]:
 def functions(results: Results) -> Any:
     """Draw what the memory size of a Lambda function does to time and cost."""
     figure, (time, cost) = plt.subplots(1, 2, figsize=(9, 3.2))
+    all_sizes = sorted({m.case.memory_mib for m in results.sized("small") if m.case.memory_mib})
     for name, style in _STYLES.items():
         chosen = [m for m in results.sized("small") if m.case.contestant == name]
         sizes = [m.case.memory_mib for m in chosen]
@@ -91,7 +95,7 @@ def functions(results: Results) -> Any:
     for axis, title in ((time, "seconds, start included"), (cost, "GB-seconds billed")):
         axis.set_title(title, loc="left", fontweight="bold")
         axis.set_xscale("log", base=2)
-        axis.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axis.set_xticks(all_sizes, [f"{size:,}" for size in all_sizes])
         axis.minorticks_off()
         axis.set_ylim(bottom=0)
         axis.set_xlabel(f"memory size in MB ({MIB_PER_CORE:,} = one core)")

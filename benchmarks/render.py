@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from benchmarks.contestants import OURS, TITLES
-from benchmarks.estates import ESTATES, TIMES, Trouble
+from benchmarks.estates import ESTATES, TIMES, Estate, Trouble
 from benchmarks.limit import Limit, limit
 from benchmarks.measure import ROOT, Measurement
 from benchmarks.quota import MIB_PER_CORE
@@ -34,8 +34,8 @@ def filled(page: str, results: Results) -> str:
 
 def machine(results: Results) -> str:
     """Say what it ran on, and when."""
-    m = results.machine
-    return f"{m.date}, {m.cores} cores of {m.processor}, Python {m.python}, boto3 {m.boto3}"
+    dates = sorted({m.date for m in results.measurements.values()})
+    return f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}, {results.machine}"
 
 
 def aims(results: Results) -> str:
@@ -48,11 +48,14 @@ def aims(results: Results) -> str:
 
 def estate(results: Results, name: str) -> str:
     """Compare the contestants on an estate, the fastest first that left nothing out."""
-    rows = [_compared(m) for m in ranked(results.of(name))]
-    head = (
+    head: tuple[str, ...] = (
         "contestant", "last snapshot started", f"{TIMES} limit", "through", "calls", "throttled", "missing", "doubled",
         "wrongly failed", "peak memory", "CPU",
     )  # fmt: skip
+    rows = [_compared(m) for m in ranked(results.of(name))]
+    if ESTATES[name].due:
+        head += ("deleted", "wrongly deleted")
+        rows = [(*_compared(m), _deleted(m), f"{m.wrongly_deleted:,}") for m in ranked(results.of(name))]
     return f"{_limits(name)}\n\n{_table(head, rows)}"
 
 
@@ -122,31 +125,46 @@ def gigabyte_seconds(m: Measurement) -> float:
 
 def bound(m: Measurement) -> Limit:
     """Return the limit of a measurement's estate."""
-    return limit(ESTATES[m.case.estate].instances)
+    return limit(ESTATES[m.case.estate].works())
 
 
 def _aim(m: Measurement) -> tuple[str, ...]:
-    """Judge by time only where nothing goes wrong: the limit knows nothing of faults."""
-    least, where = bound(m), ESTATES[m.case.estate]
-    share = m.throttled / m.calls
-    in_time = _near(m.started, least.both_buckets) and _near(m.over, least.complete)
-    reached = (in_time or where.trouble != Trouble()) and share < MOST_THROTTLED and not m.missing + m.doubled
+    least = bound(m)
     return (
-        where.title,
+        ESTATES[m.case.estate].title,
         seconds(least.both_buckets),
         f"{seconds(m.started)} ({m.started / least.both_buckets:.2f} {TIMES})",
         seconds(least.complete),
         f"{seconds(m.over)} ({m.over / least.complete:.2f} {TIMES})",
-        f"{share:.1%}",
-        "reached" if reached else "missed",
+        f"{m.throttled / m.calls:.1%}",
+        _verdict(m),
     )
+
+
+def _verdict(m: Measurement) -> str:
+    """Say which parts of the aim were missed, if any; of what faults do to the time until all is done nothing is known.
+
+    The limit does know what another tool leaves of the bucket, but not of lost answers.
+    """
+    least, where = bound(m), ESTATES[m.case.estate]
+    troubled = where.trouble != Trouble()
+    parts = {
+        "last snapshot started": _near(m.started, least.both_buckets),
+        "all done": troubled or _near(m.over, least.complete),
+        "throttled": m.throttled / m.calls < MOST_THROTTLED,
+        "snapshots": not m.missing + m.doubled,
+        "deletions": m.deleted == where.due and not m.wrongly_deleted,
+    }
+    if missed := [part for part, reached in parts.items() if not reached]:
+        return f"missed: {', '.join(missed)}"
+    return "reached; all done not judged" if troubled else "reached"
 
 
 def _sized(m: Measurement, size: int) -> tuple[str, ...]:
     return (
         f"{size:,} MB",
         f"{size / MIB_PER_CORE:.0%}",
-        _title(m),
+        _title(m) + _left(m),
         seconds(m.imported),
         seconds(m.first_page),
         seconds(m.imported + m.started),
@@ -161,12 +179,21 @@ def _near(reached: float, least: float) -> bool:
 
 
 def _limits(name: str) -> str:
-    least = limit(ESTATES[name].instances)
+    where = ESTATES[name]
+    least = limit(where.works())
     return (
         f"Limit: {seconds(least.both_buckets)} until the last snapshot is started "
         f"({seconds(least.by_instance)} by CreateSnapshots alone, {seconds(least.one_by_one)} one volume a call), "
-        f"{seconds(least.complete)} until each has its own tags."
+        f"{seconds(least.complete)} until each has its own tags{_and_deletions(where)}."
     )
+
+
+def _and_deletions(where: Estate) -> str:
+    return f" and {where.due:,} earlier ones are deleted" if where.due else ""
+
+
+def _deleted(m: Measurement) -> str:
+    return f"{m.deleted:,} of {ESTATES[m.case.estate].due:,}"
 
 
 def _compared(m: Measurement) -> tuple[str, ...]:
@@ -194,6 +221,13 @@ def times(m: Measurement) -> str:
 def _title(m: Measurement) -> str:
     title = TITLES[m.case.contestant]
     return f"**{title}**" if m.case.contestant == OURS else title
+
+
+def _left(m: Measurement) -> str:
+    """Say what a function did not get done before its time was up."""
+    undone = {"snapshots": m.missing, "deletions": ESTATES[m.case.estate].due - m.deleted}
+    left = [f"{count:,} {what}" for what, count in undone.items() if count]
+    return f", {' and '.join(left)} left for its next attempt" if left else ""
 
 
 def _memory(m: Measurement) -> str:

@@ -5,7 +5,6 @@ import os
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Self
@@ -19,17 +18,18 @@ PATH: Final = ROOT / "benchmarks" / "results.json"
 class Machine:
     """What it ran on."""
 
-    date: str
     processor: str
     cores: int
     python: str
     boto3: str
 
+    def __str__(self) -> str:
+        return f"{self.cores} cores of {self.processor}, Python {self.python}, boto3 {self.boto3}"
+
     @classmethod
     def this(cls) -> Self:
-        """Describe this machine, and today."""
+        """Describe this machine."""
         return cls(
-            date=f"{datetime.now(UTC):%Y-%m-%d}",
             processor=f"{_processor()}, {platform.machine()}",
             cores=os.cpu_count() or 1,
             python=platform.python_version(),
@@ -39,10 +39,18 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All measurements by their cases, in the order in which they were made."""
+    """All measurements by their cases."""
 
     machine: Machine
     measurements: Mapping[Case, Measurement] = field(default_factory=dict)
+
+    def with_new(self, new: Iterable[Measurement]) -> "Results":
+        """Return them with new measurements, which replace those of the same cases."""
+        return Results(self.machine, {**self.measurements, **{m.case: m for m in new}})
+
+    def in_order(self, cases: Iterable[Case]) -> "Results":
+        """Return those of some cases, in their order, as far as they were measured."""
+        return results(self.machine, [self.measurements[case] for case in cases if case in self.measurements])
 
     def of(self, estate: str) -> tuple[Measurement, ...]:
         """Return those of an estate with all of a machine."""

@@ -26,9 +26,9 @@ class Timescale:
     utc_origin: float
 
     @classmethod
-    def starting_now(cls, factor: float) -> Self:
-        """Start a clock."""
-        return cls(factor, time.monotonic(), time.time())
+    def starting_now(cls, factor: float, at: datetime | None = None) -> Self:
+        """Start a clock, at a date and time that need not be the real one."""
+        return cls(factor, time.monotonic(), at.timestamp() if at else time.time())
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -123,6 +123,11 @@ run "the_state_machine_is_a_standard_one_that_logs_what_goes_wrong" {
   }
 
   assert {
+    condition     = aws_sfn_state_machine.workflow[0].timeouts.delete == "30m"
+    error_message = "Its deletion waits for the step that an execution is at, which may take as long as the function."
+  }
+
+  assert {
     condition = aws_sfn_state_machine.workflow[0].logging_configuration[0] == {
       level                  = "ERROR"
       include_execution_data = true
@@ -265,6 +270,11 @@ run "as_many_regions_are_visited_at_a_time_as_the_function_may_run" {
     condition     = jsondecode(aws_sfn_state_machine.workflow[0].definition).States.Regions.MaxConcurrency == 12
     error_message = "More would only be turned away."
   }
+
+  assert {
+    condition     = jsondecode(aws_sfn_state_machine.workflow[0].definition).TimeoutSeconds == 4 * 48 * (900 + 60)
+    error_message = "An execution has time for the four turns in which 12 at a time are 40 regions."
+  }
 }
 
 run "of_however_many_the_function_may_run_a_map_runs_forty" {
@@ -304,39 +314,43 @@ run "an_execution_has_time_for_all_its_rounds_and_a_round_for_the_functions_time
   }
 }
 
-run "an_execution_that_timed_out_is_an_alarm" {
+run "an_execution_that_does_not_end_by_itself_is_an_alarm" {
   command = plan
 
   assert {
-    condition = {
-      of = [
-        aws_cloudwatch_metric_alarm.fault["timed-out"].namespace,
-        aws_cloudwatch_metric_alarm.fault["timed-out"].metric_name,
-        aws_cloudwatch_metric_alarm.fault["timed-out"].dimensions["StateMachineArn"],
-        aws_cloudwatch_metric_alarm.fault["timed-out"].treat_missing_data,
-      ]
-      } == {
-      of = ["AWS/States", "ExecutionsTimedOut", aws_sfn_state_machine.workflow[0].arn, "notBreaching"]
-    }
+    condition = alltrue([
+      for alarm, metric in { timed-out = "ExecutionsTimedOut", aborted = "ExecutionsAborted" } : alltrue([
+        aws_cloudwatch_metric_alarm.fault[alarm].namespace == "AWS/States",
+        aws_cloudwatch_metric_alarm.fault[alarm].metric_name == metric,
+        aws_cloudwatch_metric_alarm.fault[alarm].dimensions["StateMachineArn"] == aws_sfn_state_machine.workflow[0].arn,
+        aws_cloudwatch_metric_alarm.fault[alarm].treat_missing_data == "notBreaching",
+      ])
+    ])
     error_message = "It cannot tell the queue any more, so the metric does."
   }
 
   assert {
-    condition = alltrue([
-      strcontains(aws_cloudwatch_metric_alarm.fault["timed-out"].alarm_description, " after 12.8 hours,"),
-      can(regex("\nLook first [^\n]+: https://eu-west-1[.]console[.]aws[.]amazon[.]com/states/home[^\n]+:stateMachine:ebs-backup\n", aws_cloudwatch_metric_alarm.fault["timed-out"].alarm_description)),
-      can(regex("\nThen [^\n]+: see \"docs/operations.md\" of the module, \"A run timed out\"", aws_cloudwatch_metric_alarm.fault["timed-out"].alarm_description)),
-    ])
-    error_message = "It says what is wrong, where to look first, and where to read on."
+    condition     = strcontains(aws_cloudwatch_metric_alarm.fault["timed-out"].alarm_description, " after 12.8 hours,")
+    error_message = "It says how long the run took."
   }
 
   assert {
-    condition     = contains(output.alarm_names, "ebs-backup-timed-out")
-    error_message = "The output names it."
+    condition = alltrue(flatten([
+      for alarm in ["timed-out", "aborted"] : [
+        can(regex("\nLook first [^\n]+: https://eu-west-1[.]console[.]aws[.]amazon[.]com/states/home[^\n]+:stateMachine:ebs-backup\n", aws_cloudwatch_metric_alarm.fault[alarm].alarm_description)),
+        can(regex("\nThen [^\n]+: see \"docs/operations.md\" of the module, \"A run (timed out|was aborted)\"", aws_cloudwatch_metric_alarm.fault[alarm].alarm_description)),
+      ]
+    ]))
+    error_message = "It says where to look first, and where to read on."
+  }
+
+  assert {
+    condition     = length(setsubtract(["ebs-backup-timed-out", "ebs-backup-aborted"], output.alarm_names)) == 0
+    error_message = "The output names them."
   }
 }
 
-run "its_alarm_says_it_in_as_many_words_as_cloudwatch_takes" {
+run "its_alarms_say_it_in_as_many_words_as_cloudwatch_takes" {
   command = plan
 
   variables {
@@ -350,7 +364,7 @@ run "its_alarm_says_it_in_as_many_words_as_cloudwatch_takes" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.fault["timed-out"].alarm_description) <= 1024
+    condition     = alltrue([for alarm in ["timed-out", "aborted"] : length(aws_cloudwatch_metric_alarm.fault[alarm].alarm_description) <= 1024])
     error_message = "The longest names fit too."
   }
 }

@@ -6,6 +6,7 @@ from benchmarks.measure import Case, Measurement
 
 _ORDINARY = Measurement(
     case=Case(estate="small", contestant="function", factor=1),
+    date="2026-11-23",
     started=2.0,
     over=3.0,
     imported=0.5,
@@ -16,6 +17,8 @@ _ORDINARY = Measurement(
     missing=0,
     doubled=0,
     wrongly_failed=0,
+    deleted=0,
+    wrongly_deleted=0,
     memory_mib=90.0,
     cpu_seconds=2.0,
     cpu_inflation=0.0,

@@ -21,6 +21,7 @@ from benchmarks.measure import ROOT
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_ec2.type_defs import FilterTypeDef
 
 JITTER = 0.1
 FAULTY = ESTATES["faulty"]
@@ -87,8 +88,26 @@ def test_it_tells_what_it_saw() -> None:
     assert seen["calls"] == {"DescribeVolumes": 1, "CreateSnapshot": 2}
     assert seen["throttled"] == {}
     assert seen["snapshots"] == {volume["VolumeId"]: 1}
+    assert (seen["deleted"], seen["wrongly_deleted"]) == (0, 0)
     assert 0 < seen["first_page_at"] < seen["last_created_at"]
     assert seen["excess_mean_ms"] >= 0
+
+
+def test_it_tells_which_earlier_snapshots_were_deleted_and_which_of_these_wrongly() -> None:
+    history = ESTATES["history"].history
+    with _running("history", 4) as endpoint:
+        client = endpoint.client()
+        (volume, *_) = client.describe_volumes(MaxResults=5)["Volumes"]
+        filters: list[FilterTypeDef] = [{"Name": "volume-id", "Values": [volume["VolumeId"]]}]
+        earlier = client.describe_snapshots(Filters=filters, MaxResults=1000)["Snapshots"]
+        for snapshot in sorted(earlier, key=lambda s: s["StartTime"].date() in history.due)[-3:]:
+            client.delete_snapshot(SnapshotId=snapshot["SnapshotId"])
+        client.create_snapshot(VolumeId=volume["VolumeId"])
+        seen = endpoint.seen()
+
+    assert len(earlier) == len(history.days)
+    assert (seen["deleted"], seen["wrongly_deleted"]) == (3, 2)
+    assert seen["snapshots"] == {volume["VolumeId"]: 1}
 
 
 def test_a_lost_answer_is_a_broken_connection_and_the_work_is_done() -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from benchmarks.estates import ESTATES, REGIONS, VOLUMES_PER_INSTANCE, Estate
+from benchmarks.limit import CREATES, Bucket
 from sandbox.ec2 import AnswerLost, Ec2Error, Simulator
 
 FAULTY = ESTATES["faulty"]
@@ -19,7 +20,13 @@ def _filled(estate: Estate) -> Simulator:
 
 @pytest.mark.parametrize(
     ("name", "regions", "volumes", "largest"),
-    [("small", 17, 170, 10), ("skewed", 17, 3000, 872), ("large", 1, 4000, 4000), ("medium", 1, 2000, 2000)],
+    [
+        ("small", 17, 170, 10),
+        ("skewed", 17, 3000, 872),
+        ("large", 1, 4000, 4000),
+        ("medium", 1, 2000, 2000),
+        ("history", 1, 2000, 2000),
+    ],
 )
 def test_they_have_the_sizes_that_are_told(name: str, regions: int, volumes: int, largest: int) -> None:
     estate = ESTATES[name]
@@ -33,6 +40,7 @@ def test_two_thousand_volumes_are_on_1032_instances() -> None:
     (instances,) = ESTATES["medium"].instances.values()
 
     assert len(instances) == 1032
+    assert ESTATES["history"].instances == ESTATES["medium"].instances
 
 
 def test_of_many_instances_most_have_one_volume_and_some_have_many() -> None:
@@ -67,6 +75,19 @@ def test_nothing_is_expected_of_a_denied_region_or_a_refused_volume() -> None:
     denied = sum(FAULTY.instances["sa-east-1"])
 
     assert len(FAULTY.expected()) == 640 - denied - len(FAULTY.trouble.refused)
+
+
+def test_what_another_tool_leaves_of_its_bucket_counts_in_the_home_region_only() -> None:
+    first, *others = FAULTY.works()
+
+    assert (first.single, first.earlier, first.due) == (Bucket(0, 2), 0, 0)
+    assert {work.single for work in others} == {CREATES}
+
+
+def test_of_a_history_there_is_to_read_all_and_to_delete_what_is_due() -> None:
+    (work,) = ESTATES["history"].works()
+
+    assert (work.earlier, work.due) == (22 * 2000, 2000)
 
 
 def test_a_refused_volume_is_refused_in_a_set_too() -> None:

@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 
 from benchmarks.contestants import OURS
+from benchmarks.estates import ESTATES
+from benchmarks.limit import DELETES
 from benchmarks.measure import ROOT, Measurement
 from benchmarks.plan import plan
-from benchmarks.render import PAGE, aims, estate, filled, gigabyte_seconds, ranked, sizes
+from benchmarks.render import PAGE, aims, bound, estate, filled, gigabyte_seconds, machine, ranked, sizes
 from benchmarks.results import PATH, Machine, Results, read, results
 from tests.benchmarks.measurements import measurement
 
 FOUND = read(PATH.read_text("utf-8"))
-MACHINE = Machine(date="2026-11-23", processor="Z80", cores=1, python="3.13.0", boto3="1.44.5")
+MACHINE = Machine(processor="Z80", cores=1, python="3.13.0", boto3="1.44.5")
 
 
 def _found(*measurements: Measurement) -> Results:
@@ -47,23 +49,84 @@ def test_its_pictures_are_there(name: str) -> None:
 def test_a_block_is_made_anew_and_the_rest_is_left_alone() -> None:
     page = "Before.\n<!-- benchmark: machine -->\nold\n<!-- /benchmark -->\nAfter.\n"
 
-    assert filled(page, _found()) == (
+    assert filled(page, _found(measurement())) == (
         "Before.\n<!-- benchmark: machine -->\n\n2026-11-23, 1 cores of Z80, Python 3.13.0, boto3 1.44.5\n\n"
         "<!-- /benchmark -->\nAfter.\n"
     )
 
 
-def test_what_the_page_concludes_of_memory_sizes_is_so() -> None:
-    ours = {(c.estate, c.memory_mib): m for c, m in FOUND.measurements.items() if c.memory_mib and c.contestant == OURS}
-    free = {case: 1 - m.memory_mib / (m.case.memory_mib or 1) for case, m in ours.items()}
+def test_the_page_tells_the_dates_of_the_first_and_the_last_measurement() -> None:
+    dates = ["2026-11-24", "2026-11-21", "2026-11-23"]
+    found = _found(*(measurement(factor=n, date=date) for n, date in enumerate(dates, 1)))
 
-    assert all(share > 0.3 for (_, size), share in free.items() if size != 128)
-    assert free["small", 128] < 0.2
-    for estate_ in ("small", "skewed"):
-        slow, fast = ours[estate_, 256], ours[estate_, 512]
-        assert fast.whole < 0.7 * slow.whole
-        assert gigabyte_seconds(fast) == pytest.approx(gigabyte_seconds(slow), rel=0.35)
-    assert gigabyte_seconds(ours["small", 1769]) > 1.1 * gigabyte_seconds(ours["small", 512])
+    assert machine(found).startswith("2026-11-21 to 2026-11-24, 1 cores")
+
+
+# --- what the page concludes ---
+
+
+def _of_size(estate: str, size: int) -> Measurement:
+    (found,) = (m for m in FOUND.sized(estate) if m.case.memory_mib == size and m.case.contestant == OURS)
+    return found
+
+
+def test_128_mb_leave_too_little_for_the_runtime() -> None:
+    assert _of_size("small", 128).memory_mib > 0.8 * 128
+    assert _of_size("skewed", 256).memory_mib > 128
+
+
+@pytest.mark.parametrize("estate", ["small", "skewed", "history"])
+def test_256_mb_hold_the_function_with_room(estate: str) -> None:
+    assert _of_size(estate, 256).memory_mib < 0.75 * 256
+
+
+def test_128_mb_are_no_cheaper_than_256_mb_and_take_more_than_twice_the_time() -> None:
+    least, next_ = _of_size("small", 128), _of_size("small", 256)
+
+    assert least.whole > 2 * next_.whole
+    assert gigabyte_seconds(least) > gigabyte_seconds(next_)
+
+
+@pytest.mark.parametrize("estate", ["small", "skewed"])
+def test_512_mb_take_between_half_and_two_thirds_of_the_time_of_256_mb_and_cost_up_to_a_third_more(estate: str) -> None:
+    slow, fast = _of_size(estate, 256), _of_size(estate, 512)
+
+    assert 1 / 2 <= fast.whole / slow.whole <= 2 / 3
+    assert 1 <= gigabyte_seconds(fast) / gigabyte_seconds(slow) <= 4 / 3
+
+
+def test_1769_mb_cost_more_than_512_mb_and_gain_seconds() -> None:
+    default, core = _of_size("small", 512), _of_size("small", 1769)
+
+    assert gigabyte_seconds(core) > gigabyte_seconds(default)
+    assert core.whole < default.whole < core.whole + 20
+
+
+def test_where_a_run_waits_for_minutes_512_mb_cost_half_as_much_again_even_if_they_were_a_whole_core() -> None:
+    (core,) = FOUND.of("history")
+
+    assert 0.5 * core.whole > 1.5 * gigabyte_seconds(_of_size("history", 256))
+
+
+@pytest.mark.parametrize("size", [None, 256])
+def test_one_invocation_deletes_just_what_is_due_of_the_history(size: int | None) -> None:
+    (m,) = (m for c, m in FOUND.measurements.items() if (c.estate, c.memory_mib) == ("history", size))
+
+    assert (m.deleted, m.wrongly_deleted, m.missing) == (ESTATES["history"].due, 0, 0)
+    assert m.whole < 900
+
+
+def test_with_a_history_all_is_done_late_since_deletions_wait_for_the_backups() -> None:
+    (m,) = FOUND.of("history")
+
+    assert "missed: all done |" in aims(_found(m))
+    assert m.over > bound(m).both_buckets + DELETES.drained(ESTATES["history"].due)
+
+
+def test_nothing_is_judged_as_missed_but_the_time_of_deletions() -> None:
+    assert [line for line in aims(FOUND).splitlines() if "missed" in line] == [
+        line for line in aims(FOUND).splitlines() if ESTATES["history"].title in line
+    ]
 
 
 # --- the results ---
@@ -101,18 +164,47 @@ def test_of_one_measured_at_several_timescales_the_slowest_scale_is_compared() -
     ("flaw", "verdict"),
     [
         ({}, "reached"),
-        ({"started": 0.55 + 3.1}, "missed"),
-        ({"over": 0.7 + 3.1}, "missed"),
-        ({"throttled": 20}, "missed"),
-        ({"missing": 1}, "missed"),
-        ({"doubled": 1}, "missed"),
+        ({"started": 0.55 + 3.1}, "missed: last snapshot started"),
+        ({"over": 0.7 + 3.1}, "missed: all done"),
+        ({"throttled": 20}, "missed: throttled"),
+        ({"missing": 1}, "missed: snapshots"),
+        ({"doubled": 1}, "missed: snapshots"),
+        ({"started": 4, "over": 4}, "missed: last snapshot started, all done"),
     ],
 )
 def test_the_aim_is_reached_only_in_all_its_parts(flaw: dict[str, Any], verdict: str) -> None:
     assert aims(_found(measurement(**flaw))).splitlines()[-1].endswith(f"| {verdict} |")
 
 
-@pytest.mark.parametrize(("started", "verdict"), [(83.95 * 1.09, "reached"), (83.95 * 1.11, "missed")])
+@pytest.mark.parametrize(
+    ("flaw", "verdict"),
+    [
+        ({}, "reached"),
+        ({"deleted": 1999}, "missed: deletions"),
+        ({"wrongly_deleted": 1}, "missed: deletions"),
+        ({"over": 389.15 * 1.11}, "missed: all done"),
+    ],
+)
+def test_the_aim_includes_to_delete_what_is_due_and_nothing_else(flaw: dict[str, Any], verdict: str) -> None:
+    m = measurement("history", **({"deleted": 2000} | flaw))
+
+    assert aims(_found(m)).splitlines()[-1].endswith(f"| {verdict} |")
+
+
+@pytest.mark.parametrize(
+    ("flaw", "verdict"),
+    [
+        ({"started": 15.75 + 2.9, "over": 100}, "reached; all done not judged"),
+        ({"started": 15.75 + 3.1}, "missed: last snapshot started"),
+    ],
+)
+def test_with_faults_all_is_judged_but_the_time_until_all_is_done(flaw: dict[str, Any], verdict: str) -> None:
+    assert aims(_found(measurement("faulty", **flaw))).splitlines()[-1].endswith(f"| {verdict} |")
+
+
+@pytest.mark.parametrize(
+    ("started", "verdict"), [(83.95 * 1.09, "reached"), (83.95 * 1.11, "missed: last snapshot started")]
+)
 def test_where_the_limit_is_long_the_aim_is_a_ratio(started: float, verdict: str) -> None:
     m = measurement("medium", factor=4, started=started, over=130)
 
@@ -123,6 +215,33 @@ def test_a_contestant_that_ended_early_is_said_to_have() -> None:
     table = estate(_found(measurement("faulty", "recipe", 8, error="ClientError: x", missing=620)), "faulty")
 
     assert table.splitlines()[-1].startswith("| sequential recipe, ended by an error | 2.0 s |")
+
+
+def test_what_was_deleted_is_told_where_there_is_something_to_delete() -> None:
+    table = estate(_found(measurement("history", deleted=1999, wrongly_deleted=1)), "history")
+
+    assert "and 2,000 earlier ones are deleted." in table
+    assert table.splitlines()[-1].endswith("| 1,999 of 2,000 | 1 |")
+    assert "deleted" not in estate(_found(measurement("medium")), "medium")
+
+
+def test_what_a_function_leaves_for_its_next_attempt_is_told() -> None:
+    m = measurement("history", function_mib=256, missing=7, deleted=1500)
+
+    assert "| **this module**, 7 snapshots and 500 deletions left for its next attempt |" in sizes(_found(m), "history")
+
+
+def test_what_was_not_measured_leaves_a_table_empty() -> None:
+    assert all(f(_found(measurement()), "history").endswith("|") for f in (estate, sizes))
+    assert read(_found().text()) == _found()
+
+
+def test_new_measurements_replace_those_of_the_same_case_and_the_rest_is_kept_in_order() -> None:
+    old = [measurement(contestant=name, started=1) for name in ("recipe", "threads")]
+    new = measurement(contestant="threads", started=2)
+    both = [new.case, measurement("tiny").case, old[0].case]
+
+    assert list(_found(*old).with_new([new]).in_order(both).measurements.values()) == [new, old[0]]
 
 
 def test_a_function_is_billed_for_its_memory_as_long_as_it_runs() -> None:

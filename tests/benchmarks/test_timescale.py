@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -24,6 +25,12 @@ def test_the_date_goes_with_it() -> None:
     clock.sleep(60)
 
     assert (clock.utc() - began).total_seconds() >= 60
+
+
+def test_it_can_begin_at_another_date() -> None:
+    begins = datetime(2026, 11, 18, 3, tzinfo=UTC)
+
+    assert timedelta() <= Timescale.starting_now(10, begins).utc() - begins < timedelta(minutes=10)
 
 
 def test_another_process_is_given_the_same_clock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from ebs_backup.model import Attachment, Create, Volume
 from ebs_backup.pacing import FASTER, SPARE
 from ebs_backup.policy import Policy
 from ebs_backup.tags import MAX_TAGS, creation_tags
+from ebs_backup.workflow import PAUSE, REFILLED
 from tests.docs.markdown import ROOT, codes, rows, section
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
@@ -53,6 +54,8 @@ def test_every_tag_of_a_snapshot_is_told() -> None:
         f"{GRACE} more let reading",
         f"({CONNECT_TIMEOUT} to connect, {READ_TIMEOUT} to read)",
         f"EC2's limit of {MAX_TAGS}",
+        f"starts after {REFILLED} s,",
+        f"after a curable failure, after {PAUSE} s and then {2 * PAUSE} s",
     ],
 )
 def test_its_figures_are_the_codes(words: str) -> None:

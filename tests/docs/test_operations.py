@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import jmespath  # type: ignore[import-untyped]
 import pytest
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter  # type: ignore[import-untyped]
 
 from ebs_backup import handler, store
 from ebs_backup.report import RunFailed
 from sandbox.ec2 import Fault, Simulator
-from tests.docs.markdown import ROOT, codes, fences, rows, section
+from tests.docs.markdown import ROOT, codes, commands, fences, rows, section
 from tests.unit.conftest import Connect, SimulatedTime, clock, connect, ec2, session  # noqa: F401 - fixtures
 from tests.unit.estates import add_instance, add_snapshots, add_volumes
 from tests.unit.state_machine import Bucket
@@ -84,7 +85,8 @@ def events(
     add_snapshots(ec2, "vol-shared", days=5, shared_with=frozenset({"111122223333"}))
     ec2.inject(Fault("CreateSnapshot", code="InternalError", times=1))
     ec2.inject(Fault("CreateSnapshot", code="RequestLimitExceeded", times=1))
-    ec2.inject(Fault("CreateSnapshot", code="InvalidParameterValue", times=1))
+    for action, resource in {"CreateSnapshot": "vol-0002", "CreateSnapshots": "i-eu-west-1-0002"}.items():
+        ec2.inject(Fault(action, resource=resource, code="InvalidParameterValue", times=1))
     ec2.regions["us-east-1"].denied = True
     with caplog.at_level(logging.INFO), pytest.raises(RunFailed):
         handler.lambda_handler({}, Context())
@@ -121,10 +123,26 @@ def test_queries_are_made_of_commands_one_a_line() -> None:
         assert {line.split()[1] for line in others} <= COMMANDS
 
 
+@pytest.mark.parametrize(
+    "event", ["TaskFailed", "TaskTimedOut", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"]
+)
+def test_the_history_of_an_execution_is_asked_for_what_went_wrong_however_it_did(event: str) -> None:
+    [command] = [words for words in commands(section(PAGE, "The state machine")) if "get-execution-history" in words]
+    details = {"error": "RunFailed", "cause": "something is missing"}
+    history = [
+        {"timestamp": 1, "type": "TaskSucceeded", "taskSucceededEventDetails": {"output": "{}"}},
+        {"timestamp": 2, "type": event, f"{event[0].lower()}{event[1:]}EventDetails": details},
+    ]
+
+    told = jmespath.search(command[command.index("--query") + 1], {"events": history})
+
+    assert told == [[2, event, ["RunFailed", "something is missing"]]]
+
+
 def test_every_section_that_an_alarm_refers_to_is_there() -> None:
     referred = re.findall(r'local\.manual}, "([^"]+)"', (ROOT / "alerts.tf").read_text("utf-8"))
 
-    assert len(referred) == 6
+    assert len(referred) == 7
     assert all(section(PAGE, heading).strip() for heading in referred)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ebs_backup.ec2 import PAGE_SIZE
 from ebs_backup.handler import RESERVE
 from ebs_backup.limits import PUBLISHED, Limit
 from ebs_backup.pacing import SPARE
@@ -21,6 +22,7 @@ from tools.inputs_outputs import declarations
 
 README = (ROOT / "README.md").read_text("utf-8")
 POLICY = Policy(name="ebs-backup")
+HISTORY = 22  # snapshots of each volume: what the policy that the page shows comes to keep
 GENERATED = r"<!-- (retention: \w+|inputs|outputs|demo) -->.*?<!-- /(retention|inputs|outputs|demo) -->"
 
 
@@ -59,9 +61,11 @@ def test_the_size_at_which_to_change_the_engine_is_worked_out_from_the_rates_and
     sizes = {
         "8,700": min(2 * most["CreateSnapshot"], most["CreateTags"]),
         "4,400": most["CreateSnapshot"],
-        # The volumes whose creation, or tags, and as many deletions take just that time.
-        "2,900": next(
-            n for n in range(10_000) if max(_seconds(creates, n / 2), _seconds(tags, n)) + _seconds(deletes, n) > time
+        # The volumes whose creation, or tags, whose history's reading, and as many deletions take just that time.
+        "2,700": next(
+            n
+            for n in range(10_000)
+            if max(_seconds(creates, n / 2), _seconds(tags, n)) + n * HISTORY / PAGE_SIZE + _seconds(deletes, n) > time
         ),
     }
 
@@ -70,10 +74,9 @@ def test_the_size_at_which_to_change_the_engine_is_worked_out_from_the_rates_and
     }
     assert all(f"**{size}**" in engine for size in sizes)
     assert f"in whose last {RESERVE} seconds it starts nothing" in engine
-    assert (
-        f"98 + {tags.rate} \u00d7 {time} s requests by CreateTags, or twice 98 + {creates.rate} \u00d7 {time} s"
-        in engine
-    )
+    assert f"CreateTags allows 98 + {tags.rate}/s \u00d7 {time} s = {most['CreateTags']:,.0f} requests" in engine
+    assert f"calls 2 \u00d7 (98 + {creates.rate}/s \u00d7 {time} s) = {2 * most['CreateSnapshot']:,.0f})" in engine
+    assert f"{HISTORY} snapshots of each volume at an estimated second for every {PAGE_SIZE:,}" in engine
 
 
 def _seconds(limit: Limit, requests: float) -> float:
@@ -100,6 +103,27 @@ def test_the_cost_of_lambda_is_reckoned_from_its_price_and_the_defaults() -> Non
     assert f"{gb_seconds:.0f} GB-seconds of {default['architecture']} at {default['memory_size']} MB" in cost
     assert f"${gb_seconds * float(price):.3f} at" in cost
     assert f"${gb_seconds * float(price) * 30:.2f} a month" in cost
+
+
+def test_the_costs_of_both_engines_side_by_side_are_those_of_their_parts() -> None:
+    cost = " ".join(section(README, "Cost").split())
+    [gb_second] = re.findall(r"\[\$(0\.0000\d+)\]", cost)
+    [transition] = re.findall(r"\[\$(0\.0000\d+) for one\]", cost)
+    [gb_seconds] = re.findall(r"takes \[(\d+) GB-seconds\]\(docs/performance\.md\)", cost)
+    alone = int(gb_seconds) * float(gb_second)
+
+    assert f"about ${alone:.4f}." in cost
+    assert (
+        f"twice as many, ${2 * alone:.4f}; with the 54 transitions that is ${2 * alone + 54 * float(transition):.4f}."
+        in cost
+    )
+    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    [measured] = re.findall(
+        r"<!-- benchmark: sizes skewed -->.*?\| 512 MB [^\n]*\*\*this module\*\*[^\n]* \| ([\d.]+) \| [^|]+ \|\n",
+        page,
+        re.S,
+    )
+    assert int(gb_seconds) == pytest.approx(float(measured), rel=0.25)
 
 
 def test_the_brake_and_the_tag_that_opts_out_are_those_of_the_code() -> None:

@@ -191,10 +191,7 @@ def test_a_run_that_failed_fails_at_once_and_is_told_of_as_lambda_would(machine:
         "condition": "ExecutionFailed",
     }
     assert record["requestPayload"] == {"regions": ["small"], "run_id": "fails"}
-    assert {key: record["responsePayload"][key] for key in ("errorType", "errorMessage")} == {
-        "errorType": ended.error,
-        "errorMessage": ended.cause,
-    }
+    assert record["responsePayload"] == {"errorType": ended.error, "errorMessage": ended.cause}
 
 
 @pytest.mark.parametrize("payload", [{"nonsense": True}, [], "nonsense", 7])
@@ -215,6 +212,43 @@ def test_what_lambda_itself_refuses_is_told_of_too(machine: Machine) -> None:
     [record] = machine.messages()
     assert record["responsePayload"]["errorType"] == ended.error
     assert "Function not found" in record["responsePayload"]["errorMessage"]
+
+
+# What Step Functions makes of an error: https://states-language.net/spec.html#error-output
+@pytest.mark.parametrize(
+    ("caught", "cause"),
+    [
+        ({"Error": "Lambda.Unknown", "Cause": '{"errorMessage": "Task timed out"}'}, "Task timed out"),
+        ({"Error": "ValueError", "Cause": '{"errorMessage": "no", "errorType": "ValueError"}'}, "no"),
+        ({"Error": "Lambda.Unknown", "Cause": "plain words"}, "plain words"),
+        ({"Error": "Lambda.Unknown", "Cause": '{"errorMessage": "cut of'}, '{"errorMessage": "cut of'),
+        ({"Error": "Lambda.Unknown", "Cause": ""}, ""),
+        ({"Error": "Lambda.Unknown"}, ""),
+    ],
+)
+def test_whatever_form_an_error_has_it_is_told_of_by_its_name_and_what_there_is_of_a_cause(
+    definitions: list[Definition], caught: dict[str, str], cause: str
+) -> None:
+    with Sandbox() as aws:
+        machine = Machine(aws, copy.deepcopy(definitions[0]) | {"StartAt": "Explained?"})
+
+        ended = machine.run_on(caught)
+
+        assert (ended.status, ended.error, ended.cause) == ("FAILED", caught["Error"], cause)
+        [record] = machine.messages()
+        assert record["responsePayload"] == {"errorType": caught["Error"], "errorMessage": cause}
+
+
+def test_an_error_of_step_functions_itself_is_told_of_too(definitions: list[Definition]) -> None:
+    with Sandbox() as aws:
+        machine = Machine(aws, copy.deepcopy(definitions[0]) | {"StartAt": "Explained?"})
+
+        ended = machine.run_on({"Error": "States.Timeout"})
+
+        # By which name, is left open: the language forbids a state to report one that begins with "States.".
+        assert ended.status == "FAILED"
+        [record] = machine.messages()
+        assert record["responsePayload"] == {"errorType": "States.Timeout", "errorMessage": ""}
 
 
 def test_a_run_that_cannot_be_told_of_fails_all_the_same(machine: Machine) -> None:

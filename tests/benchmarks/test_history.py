@@ -1,0 +1,91 @@
+"""A history is what the module itself would have left, had it run every day."""
+
+import json
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.estates import BEGINNING, ESTATES, HOME
+from benchmarks.history import History, kept
+from ebs_backup.model import Attachment, Create, Snapshot, Volume
+from ebs_backup.policy import Policy, parse_policy
+from ebs_backup.retention import judge
+from ebs_backup.tags import creation_tags
+from sandbox.ec2 import Simulator
+
+DAY = timedelta(days=1)
+ESTATE = ESTATES["history"]
+
+
+def _policy() -> Policy:
+    return parse_policy(json.dumps(ESTATE.policy))
+
+
+def _staying(days: Collection[date]) -> set[date]:
+    """Let the module judge snapshots of these days, and return the days of those that stay."""
+    snapshots = [
+        Snapshot(f"snap-{day}", "vol-1", datetime.combine(day, time(3), UTC), "completed", 100) for day in days
+    ]
+    return {v.snapshot.started_at.date() for v in judge(snapshots, _policy().retention) if v.keep}
+
+
+@settings(max_examples=30)
+@given(st.dates(date(2024, 1, 1), date(2030, 1, 1)))
+def test_the_days_that_are_kept_are_those_that_the_module_keeps(newest: date) -> None:
+    assert kept(newest) == _staying([newest - n * DAY for n in range(3 * 366)])
+
+
+def test_it_is_what_daily_runs_of_the_module_leave() -> None:
+    today = BEGINNING.date()
+    there: set[date] = set()
+    for day in (today - n * DAY for n in range(3 * 366, 0, -1)):
+        there = _staying(there) | {day}  # a run judges what was there before it
+
+    assert set(ESTATE.history.days) == there
+    assert ESTATE.history.due == there - _staying(there)
+
+
+@given(st.dates(date(2024, 1, 1), date(2030, 1, 1)))
+def test_whatever_the_day_yesterdays_snapshot_is_there_and_not_due(today: date) -> None:
+    history = History.left_by_yesterdays_run(today)
+
+    assert today - DAY in set(history.days) - history.due
+    assert history.due < set(history.days)
+
+
+def test_a_run_has_a_snapshot_of_each_volume_to_delete_and_its_brake_lets_it() -> None:
+    policy = _policy()
+
+    assert len(ESTATE.history.days) == 22
+    assert ESTATE.due == 2000
+    assert policy.max_deletions_per_run >= ESTATE.due
+    assert policy.max_deletions_percent > 100 / len(ESTATE.history.days)
+
+
+@pytest.mark.parametrize("number", [0, 7, 1999])
+def test_the_snapshots_bear_the_tags_that_the_module_gives(number: int) -> None:
+    ec2 = Simulator()
+    ESTATE.fill(ec2)
+    region = ec2.regions[HOME]
+    held = list(region.volumes.values())[number]
+    (place,) = held.attachments
+    volume = Volume(
+        id=held.id,
+        availability_zone=held.zone,
+        type=held.type,
+        size_gib=held.size,
+        iops=held.iops,
+        throughput_mibps=held.throughput,
+        attachments=(Attachment(place.instance_id, place.device),),
+        tags=held.tags,
+    )
+    snapshots = region.snapshots_of(held.id)
+
+    assert [s.started.date() for s in snapshots] == list(ESTATE.history.days)
+    for s in snapshots:
+        run_id = s.tags["ebs-backup:RunId"]
+        assert s.tags == creation_tags(_policy(), Create((volume,), ""), HOME, run_id)
+        assert s.state(BEGINNING) == "completed"
