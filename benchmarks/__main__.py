@@ -105,8 +105,9 @@ def _environment(name: str) -> Path | None:
 
 def publish(found: Results) -> None:
     """Write the results, the page's tables and the pictures."""
-    PATH.write_text(found.text(), "utf-8")
-    PAGE.write_text(filled(PAGE.read_text("utf-8"), found), "utf-8")
+    text = found.text()
+    PATH.write_text(text, "utf-8")
+    PAGE.write_text(filled(PAGE.read_text("utf-8"), read(text)), "utf-8")  # what is written is rounded
     if python := _environment("plot"):
         subprocess.run([python, "-m", "benchmarks.plot"], check=True, cwd=ROOT)  # noqa: S603 - our own
     else:
