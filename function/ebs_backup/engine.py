@@ -218,7 +218,7 @@ class Engine:
         return list(self._region.snapshots(self._of_this_run() | {f"tag:{key}": [create.instance_id]}))
 
     def _without_newcomers(self, create: Create) -> Create:
-        """Exclude what is attached to a create's instance by now, and no part of it; EC2 refuses more than that."""
+        """Exclude what is attached to a create's instance by now and no part of it; EC2 refuses anything else."""
         if create.instance_id not in self._attached:
             return create
         others = self._attached[create.instance_id] - {volume.id for volume in create.volumes} - {create.boot_volume_id}

@@ -22,7 +22,7 @@ from ebs_backup.ec2 import Region
 from ebs_backup.engine import MAX_ATTEMPTS, SETTLED, Engine
 from ebs_backup.errors import Ec2Error
 from ebs_backup.expiry import with_expiry
-from ebs_backup.model import Outcome, Status
+from ebs_backup.model import Outcome, Plan, Status
 from ebs_backup.observe import observe, observe_history
 from ebs_backup.pacing import Clock as BackupClock
 from ebs_backup.pacing import SystemClock
@@ -61,6 +61,15 @@ class Runs:
             return outcomes
         history = observe_history(self.region, by, world)
         return engine.expire(with_expiry(made, history, by, run_id, self.ec2.clock.now()), workers)
+
+    def planned(self, by: Policy | None = None) -> Plan:
+        """Observe and plan, and leave the rest to the test."""
+        by = by or policy()
+        return plan(observe(self.region, by, RUN), by, RUN)
+
+    def engine(self, by: Policy | None = None) -> Engine:
+        """Return an engine that has an hour from now on."""
+        return Engine(self.region, by or policy(), RUN, self.clock, self.clock.now() + HOUR)
 
     def snapshots(self, run_id: str = RUN) -> Counter[str]:
         """Return volume id -> number of good snapshots of a run that EC2 holds, whoever may see them yet."""
@@ -415,10 +424,10 @@ def test_a_volume_that_moves_during_the_run_has_one_snapshot_and_one_opted_out_n
 
 def test_a_volume_that_was_to_be_left_out_and_is_gone_breaks_up_no_set(runs: Runs) -> None:
     add_instance(runs.ec2, "i-1", "vol-root", "vol-1", "vol-2", "vol-x", skipped=("vol-x",))
-    made = plan(observe(runs.region, policy(), RUN), policy(), RUN)
+    made = runs.planned()
     runs.ec2.regions[REGION].add(detached("vol-x"))
 
-    Engine(runs.region, policy(), RUN, runs.clock, runs.clock.now() + HOUR).back_up(made, float("-inf"))
+    runs.engine().back_up(made, float("-inf"))
 
     assert runs.actions()["CreateSnapshots"] == 1
     assert set(runs.snapshots()) == {"vol-root", "vol-1", "vol-2"}
@@ -810,11 +819,11 @@ def test_a_set_of_which_only_a_part_can_be_seen_yet_is_waited_for(runs: Runs) ->
 def test_workers_share_a_look(runs: Runs) -> None:
     """Or as many would be on their way at once as there are workers, each the slower for the others."""
     add_volumes(runs.ec2, 56)
-    made = plan(observe(runs.region, policy(), RUN), policy(), RUN)
+    made = runs.planned()
     runs.region.calls.clear()
     runs.ec2.hooks.append(lambda _: time.sleep(0.002))
 
-    Engine(runs.region, policy(), RUN, runs.clock, runs.clock.now() + HOUR).back_up(made, float("-inf"), workers=7)
+    runs.engine().back_up(made, float("-inf"), workers=7)
 
     assert set(runs.snapshots().values()) == {1}
     assert runs.region.calls["DescribeSnapshots"] <= 5
@@ -824,7 +833,7 @@ def test_a_look_whose_answer_took_too_long_is_no_look(runs: Runs, monkeypatch: p
     """Our answer is 16 seconds on its way, and meanwhile another invocation of the same run makes the snapshot."""
     add_volumes(runs.ec2, 1)
     by, observed_at = policy(), runs.clock.now()
-    made = plan(observe(runs.region, by, RUN), by, RUN)
+    made = runs.planned(by)
     runs.ec2.clock.advance(11)
     look, slow = Region.snapshots_since, [True]
 
@@ -836,7 +845,7 @@ def test_a_look_whose_answer_took_too_long_is_no_look(runs: Runs, monkeypatch: p
         return answer
 
     monkeypatch.setattr(Region, "snapshots_since", slowly)
-    Engine(runs.region, by, RUN, runs.clock, runs.clock.now() + HOUR).back_up(made, observed_at, 1)
+    runs.engine(by).back_up(made, observed_at, 1)
 
     assert runs.snapshots() == Counter(["vol-0000"])
 
@@ -848,22 +857,20 @@ def test_only_a_look_later_than_what_ec2_may_hide_settles_a_lost_answer(runs: Ru
     runs.ec2.visible_after_seconds = 6.0
     runs.ec2.inject(Fault("CreateSnapshot", lost="reset"))
     by, observed_at = policy(multi_volume_snapshots=False), runs.clock.now()
-    made = plan(observe(runs.region, by, RUN), by, RUN)
+    made = runs.planned(by)
     runs.ec2.clock.advance(4.6)
 
-    Engine(runs.region, by, RUN, runs.clock, observed_at + HOUR).back_up(made, observed_at, 1)
+    runs.engine(by).back_up(made, observed_at, 1)
 
     assert set(runs.snapshots().values()) == {1}
 
 
 def test_looks_that_fail_for_a_while_fail_no_volume(runs: Runs) -> None:
     add_volumes(runs.ec2, 1)
-    made = plan(observe(runs.region, policy(), RUN), policy(), RUN)
+    made = runs.planned()
     runs.ec2.inject(Fault("DescribeSnapshots", code="InternalError", times=60))
 
-    engine = Engine(runs.region, policy(), RUN, runs.clock, runs.clock.now() + HOUR)
-
-    assert _statuses(engine.back_up(made, float("-inf"))) == {Status.CREATED: 1}
+    assert _statuses(runs.engine().back_up(made, float("-inf"))) == {Status.CREATED: 1}
 
 
 def test_a_look_that_was_throttled_for_a_while_is_as_old_as_its_answer(runs: Runs) -> None:
