@@ -23,7 +23,7 @@ locals {
   failed_runs_arn  = "arn:${local.partition}:sqs:${local.region}:${local.account}:${var.name}-failed-runs"
   alarm_arn_prefix = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.name}-"
 
-  policy = jsonencode(merge(local.what_to_do, local.workflow ? { rounds_prefix = local.rounds_prefix } : {}))
+  deployment = jsonencode(merge(local.what_to_do, local.workflow ? { rounds_prefix = local.rounds_prefix } : {}))
   what_to_do = {
     name                           = var.name
     tag_prefix                     = var.tag_prefix
@@ -46,7 +46,14 @@ locals {
     request_rates                  = var.request_rates
     request_bursts                 = var.request_bursts
   }
-  environment = { POLICY = local.policy }
+  environment = { POLICY = local.deployment }
+
+  retention_counts = [
+    for rule in ["last", "hourly", "daily", "weekly", "monthly", "yearly"] : "${var.retention[rule]} ${rule}"
+    if lookup(var.retention, rule, 0) > 0
+  ]
+  # The very words of the runs' reports.
+  retention = "keep ${coalesce(join(", ", local.retention_counts), "every snapshot")}"
 
   # Lambda measures the environment as JSON text, in bytes; length() would count characters.
   environment_base64 = base64encode(jsonencode(local.environment))

@@ -23,14 +23,14 @@ output "role_policy" {
   value       = aws_iam_role_policy.run.policy
 }
 
-output "policy" {
-  description = "All that a run is told, as JSON text: in a file, `python -m ebs_backup plan --policy FILE` shows what one would do."
-  value       = local.policy
+output "deployment" {
+  description = "All that a run is told, as JSON text: in a file, `ebs-backup plan --deployment FILE` shows what one would do."
+  value       = local.deployment
 }
 
-output "retention_policy" {
+output "retention" {
   description = "What becomes of older snapshots, in plain English, as the runs' reports say it too."
-  value       = local.retention_policy
+  value       = local.retention
 }
 
 output "state_machine_arn" {

@@ -82,7 +82,7 @@ run "the_function_runs_the_package_as_configured" {
   }
 
   assert {
-    condition     = output.retention_policy == "keeps every snapshot"
+    condition     = output.retention == "keep every snapshot"
     error_message = "Nothing is deleted unless somebody asks for it."
   }
 
@@ -169,7 +169,7 @@ run "every_choice_reaches_the_function" {
   }
 
   assert {
-    condition     = startswith(output.retention_policy, "keeps of each volume the last 3 snapshots, one a day for 7 days, and always the newest;")
+    condition     = output.retention == "keep 3 last, 7 daily"
     error_message = "What becomes of older snapshots can be read."
   }
 
@@ -564,7 +564,7 @@ run "the_outputs_name_what_was_made" {
   }
 
   assert {
-    condition     = output.role_policy == aws_iam_role_policy.run.policy && output.policy == aws_lambda_function.backup.environment[0].variables["POLICY"]
+    condition     = output.role_policy == aws_iam_role_policy.run.policy && output.deployment == aws_lambda_function.backup.environment[0].variables["POLICY"]
     error_message = "What the role may do and what the function is told can be read."
   }
 }

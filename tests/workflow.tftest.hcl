@@ -62,7 +62,7 @@ run "by_default_there_is_nothing_of_it" {
   }
 
   assert {
-    condition     = !strcontains(output.role_policy, "rounds") && !strcontains(output.policy, "rounds")
+    condition     = !strcontains(output.role_policy, "rounds") && !strcontains(output.deployment, "rounds")
     error_message = "A run neither keeps nor is told of rounds."
   }
 
@@ -236,7 +236,7 @@ run "a_run_keeps_its_rounds_in_the_bucket_and_reads_them_again" {
   }
 
   assert {
-    condition     = jsondecode(output.policy).rounds_prefix == "nightly/rounds/" && output.rounds_prefix == "nightly/rounds/"
+    condition     = jsondecode(output.deployment).rounds_prefix == "nightly/rounds/" && output.rounds_prefix == "nightly/rounds/"
     error_message = "The function is told where."
   }
 

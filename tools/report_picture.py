@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ebs_backup.page import page
+from ebs_backup.report.page import page
 from tools.browser import find_browser
 
 WIDTH, HEIGHT = 1024, 978
@@ -106,7 +106,7 @@ def example_report() -> dict[str, Any]:
             "never": 0,
         },
         "recovery_points_by": {
-            "this policy": 113,
+            "this deployment": 113,
             "Data Lifecycle Manager": 4,
             "AWS Backup": 2,
             "by hand or another tool": 1,
@@ -162,7 +162,7 @@ def _region(**changes: Any) -> dict[str, Any]:
         "problems_not_listed": 0,
         "uncovered": [],
         "uncovered_not_listed": 0,
-        "recovery_points_by": {"this policy": changes["covered"]} if changes.get("covered") else {},
+        "recovery_points_by": {"this deployment": changes["covered"]} if changes.get("covered") else {},
         "oldest_recovery_point_hours": 24.0 if changes.get("selected") else None,
         "duration_seconds": 3.2,
         "api_calls": {"DescribeVolumes": 1, "DescribeSnapshots": 1, "CreateSnapshot": changes.get("created", 0)},
@@ -176,7 +176,7 @@ def _uncovered(volume_id: str, name: str, hours: float, reason: str, remedy: str
         "name": name,
         "age_hours": hours,
         "newest_snapshot_id": "snap-0" + volume_id[-16:],
-        "newest_by": "this policy",
+        "newest_by": "this deployment",
         "reason": reason,
         "remedy": remedy,
     }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ebs_backup.metrics import BY_REGION, UNITS
+from ebs_backup.report.metrics import BY_REGION, UNITS
 from tools.report_picture import example_report
 
 SCHEMA_FILE = Path(__file__).parents[1] / "docs" / "report.schema.json"

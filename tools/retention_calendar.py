@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from pathlib import Path
 
-from ebs_backup.model import Snapshot
-from ebs_backup.retention import NEWEST, Retention, in_words, judge, kept
+from ebs_backup.model.retention import Retention, in_words
+from ebs_backup.model.values import Snapshot
+from ebs_backup.plan.retention import NEWEST, judge, kept
 
 POLICY = Retention(daily=7, weekly=4, monthly=12, yearly=3)
 SNAPSHOTS_PER_REGION = 100_000  # https://docs.aws.amazon.com/general/latest/gr/ebs-service.html
@@ -28,7 +29,7 @@ def filled(text: str) -> str:
 
 def policy() -> str:
     """Return the example's policy, as it is written and as it is read aloud."""
-    counts = [(rule.name, count) for rule, count in POLICY.rules]
+    counts = list(POLICY.counts.items())
     width = max(len(name) for name, _ in counts)
     lines = ["retention = {", *(f"  {name:{width}} = {count}" for name, count in counts), "}"]
     return f"{_fenced(lines, 'hcl')}\n\n> {in_words(POLICY)}"
@@ -98,7 +99,7 @@ def _size(every: timedelta, retention: Retention) -> str:
         survivors.append(_taken(start + n * every))
         counts.add(len(survivors))
     few, many = min(counts), max(counts)
-    written = ", ".join(f"{rule.name} = {count}" for rule, count in retention.rules)
+    written = ", ".join(f"{rule} = {count}" for rule, count in retention.counts.items())
     runs = "daily" if every == timedelta(days=1) else f"every {every // timedelta(hours=1)} hours"
     return f"| `{written}` | {runs} | {few if few == many else f'{few} to {many}'} | {SNAPSHOTS_PER_REGION // many:,} |"
 

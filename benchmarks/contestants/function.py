@@ -8,12 +8,12 @@ import os
 from collections.abc import Collection
 
 from benchmarks.timescale import Timescale
-from ebs_backup.model import CREATING
-from ebs_backup.policy import parse_policy
-from ebs_backup.regional import RegionResult
-from ebs_backup.report import report
-from ebs_backup.request import Request
-from ebs_backup.run import run
+from ebs_backup.model.deployment import parse_deployment
+from ebs_backup.model.request import Request
+from ebs_backup.model.values import CREATING
+from ebs_backup.report.document import report
+from ebs_backup.report.region import RegionResult
+from ebs_backup.runs.backup import run
 
 _INVOCATION_SECONDS = 865.0
 """Lambda's longest time for one invocation, less what the function keeps for its end."""
@@ -28,7 +28,7 @@ def back_up(timescale: Timescale) -> Collection[str]:
         failed.update(outcome.volume_id for outcome in region.failures if outcome.operation in CREATING)
 
     done = run(
-        parse_policy(os.environ["POLICY"]),
+        parse_deployment(os.environ["POLICY"]),
         Request(run_id="benchmark"),
         home_region=os.environ["AWS_REGION"],
         clock=timescale,

@@ -285,9 +285,9 @@ output "rule_name" {
   value       = module.ebs_backup.rule_name
 }
 
-output "retention_policy" {
+output "retention" {
   description = "What becomes of older snapshots, in plain English."
-  value       = module.ebs_backup.retention_policy
+  value       = module.ebs_backup.retention
 }
 
 output "role_policy" {

@@ -17,14 +17,14 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError
 
-from .pacing import Clock, SystemClock
-from .page import page
-from .policy import Policy, PolicyError, parse_policy
-from .preview import coloured, plain, preview
-from .regional import RegionResult
-from .report import Run, RunFailed, report
-from .request import Request
-from .run import MAX_ACTIONS, run
+from ebs_backup.aws.clock import Clock, SystemClock
+from ebs_backup.model.deployment import Deployment, DeploymentError, parse_deployment
+from ebs_backup.model.request import Request
+from ebs_backup.preview import coloured, plain, preview
+from ebs_backup.report.document import Run, RunFailed, report
+from ebs_backup.report.page import page
+from ebs_backup.report.region import RegionResult
+from ebs_backup.runs.backup import MAX_ACTIONS, run
 
 _LISTS = {"region": "regions", "exclude_region": "exclude_regions"}
 _WORDS = (
@@ -64,7 +64,7 @@ def _show_plan(done: Run, results: Sequence[RegionResult], options: argparse.Nam
     if options.json:
         print(json.dumps(report(done), indent=2))
     else:
-        print("\n".join(preview(done.policy, results, coloured if _takes_colour() else plain)))
+        print("\n".join(preview(done.deployment, results, coloured if _takes_colour() else plain)))
 
 
 def _write_page(done: Run, _: Sequence[RegionResult], options: argparse.Namespace) -> None:
@@ -104,16 +104,16 @@ def _flag(variable: str) -> str:
     return f"--{variable.replace('_', '-')}"
 
 
-def _policy(options: Mapping[str, Any]) -> Policy:
+def _policy(options: Mapping[str, Any]) -> Deployment:
     """Read the policy file, if there is one, and put the flags over it."""
     text = Path(options["policy"]).read_text(encoding="utf-8") if options["policy"] else '{"name": "ebs-backup"}'
-    parse_policy(text)  # for what it says of a file that is none
+    parse_deployment(text)  # for what it says of a file that is none
     given = json.loads(text)
     given |= {word: options[word] for word in _WORDS if options[word] is not None}
     given |= {key: options[flag] for flag, key in _LISTS.items() if options[flag]}
     if options["retention"] is not None:
         given["retention"] = _retention(options["retention"])
-    return parse_policy(json.dumps(given))
+    return parse_deployment(json.dumps(given))
 
 
 def _retention(rules: str) -> dict[str, int]:
@@ -122,7 +122,7 @@ def _retention(rules: str) -> dict[str, int]:
     try:
         return {key.strip(): int(number) for key, _, number in pairs}
     except ValueError:
-        raise PolicyError(f"--retention must be rules such as daily=7,weekly=4; got: {rules}") from None
+        raise DeploymentError(f"--retention must be rules such as daily=7,weekly=4; got: {rules}") from None
 
 
 class _Progress:

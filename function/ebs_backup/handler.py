@@ -8,12 +8,12 @@ import logging
 import os
 from typing import Any, Protocol
 
-from .ec2 import CALL_TIMEOUT, GRACE
-from .pacing import SystemClock
-from .policy import parse_policy
-from .publish import publish
-from .request import parse_request
-from .run import run
+from ebs_backup.aws.clock import SystemClock
+from ebs_backup.aws.ec2 import CALL_TIMEOUT, GRACE
+from ebs_backup.model.deployment import parse_deployment
+from ebs_backup.model.request import parse_request
+from ebs_backup.report.publish import publish
+from ebs_backup.runs.backup import run
 
 # Seconds before Lambda's timeout at which nothing new starts: reading may go on for a little, the last call may take
 # its time, then comes the report.
@@ -39,10 +39,10 @@ def lambda_handler(event: Any, context: Context) -> dict[str, Any]:
     """
     clock = SystemClock()
     deadline = clock.now() + context.get_remaining_time_in_millis() / 1000 - RESERVE
-    policy, home_region = parse_policy(os.environ["POLICY"]), os.environ["AWS_REGION"]
+    deployment, home_region = parse_deployment(os.environ["POLICY"]), os.environ["AWS_REGION"]
     if isinstance(event, dict) and "step" in event:
-        from .workflow import Workflow  # noqa: PLC0415 - a cold start of the other engine is the quicker without
+        from ebs_backup.runs.rounds import Workflow  # noqa: PLC0415 - a cold start of the other engine is the quicker without
 
-        return Workflow(policy, home_region, clock, deadline).take(event)
-    request = parse_request(event, context.aws_request_id, policy)
-    return publish(run(policy, request, home_region=home_region, clock=clock, deadline=deadline)).report
+        return Workflow(deployment, home_region, clock, deadline).take(event)
+    request = parse_request(event, context.aws_request_id, deployment)
+    return publish(run(deployment, request, home_region=home_region, clock=clock, deadline=deadline)).report

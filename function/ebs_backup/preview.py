@@ -5,10 +5,10 @@ Pure text from a run's results; knows terminals only as far as colours go.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from .model import Action, Create, Plan, Verdict
-from .policy import Policy
-from .regional import RegionResult
-from .retention import in_words
+from ebs_backup.model.deployment import Deployment
+from ebs_backup.model.retention import in_words
+from ebs_backup.model.values import Action, Create, Plan, Verdict
+from ebs_backup.report.region import RegionResult
 
 Paint = Callable[[str, str], str]
 
@@ -25,9 +25,9 @@ def coloured(kind: str, text: str) -> str:
     return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m"
 
 
-def preview(policy: Policy, results: Sequence[RegionResult], paint: Paint) -> Iterator[str]:
+def preview(deployment: Deployment, results: Sequence[RegionResult], paint: Paint) -> Iterator[str]:
     """Yield the lines that show what a run would do, region by region, and why."""
-    yield f"Policy {policy.name} {in_words(policy.retention)}."
+    yield f"Deployment {deployment.name}: {in_words(deployment.retention)}."
     quiet = [result.region for result in results if result.plan and not _has_anything(result.plan)]
     for result in results:
         if result.region not in quiet:

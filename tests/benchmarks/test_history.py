@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from benchmarks.estates import BEGINNING, ESTATES, HOME
 from benchmarks.history import History, kept
-from ebs_backup.model import Attachment, Create, Snapshot, Volume
-from ebs_backup.policy import Policy, parse_policy
-from ebs_backup.retention import judge
-from ebs_backup.tags import creation_tags
+from ebs_backup.model.deployment import Deployment, parse_deployment
+from ebs_backup.model.tags import creation_tags
+from ebs_backup.model.values import Attachment, Create, Snapshot, Volume
+from ebs_backup.plan.retention import judge
 from sandbox.ec2 import Simulator
 
 DAY = timedelta(days=1)
 ESTATE = ESTATES["history"]
 
 
-def _policy() -> Policy:
-    return parse_policy(json.dumps(ESTATE.policy))
+def _policy() -> Deployment:
+    return parse_deployment(json.dumps(ESTATE.policy))
 
 
 def _staying(days: Collection[date]) -> set[date]:
@@ -57,12 +57,12 @@ def test_whatever_the_day_yesterdays_snapshot_is_there_and_not_due(today: date) 
 
 
 def test_a_run_has_a_snapshot_of_each_volume_to_delete_and_its_brake_lets_it() -> None:
-    policy = _policy()
+    deployment = _policy()
 
     assert len(ESTATE.history.days) == 22
     assert ESTATE.due == 2000
-    assert policy.max_deletions_per_run >= ESTATE.due
-    assert policy.max_deletions_percent > 100 / len(ESTATE.history.days)
+    assert deployment.max_deletions_per_run >= ESTATE.due
+    assert deployment.max_deletions_percent > 100 / len(ESTATE.history.days)
 
 
 @pytest.mark.parametrize("number", [0, 7, 1999])

@@ -4,15 +4,15 @@ import re
 
 import pytest
 
-from ebs_backup.ec2 import CALL_TIMEOUT, CONNECT_TIMEOUT, GRACE, READ_TIMEOUT
-from ebs_backup.engine import FEW_CONNECTIONS, LOOK_AGE, MAX_ATTEMPTS, REQUESTS_PER_CONNECTION, SETTLED
-from ebs_backup.errors import WAITS, Kind, kind_of
+from ebs_backup.apply.executor import FEW_CONNECTIONS, LOOK_AGE, MAX_ATTEMPTS, REQUESTS_PER_CONNECTION, SETTLED
+from ebs_backup.apply.pacing import FASTER, SPARE
+from ebs_backup.aws.ec2 import CALL_TIMEOUT, CONNECT_TIMEOUT, GRACE, READ_TIMEOUT
 from ebs_backup.handler import RESERVE
-from ebs_backup.model import Attachment, Create, Volume
-from ebs_backup.pacing import FASTER, SPARE
-from ebs_backup.policy import Policy
-from ebs_backup.tags import MAX_TAGS, creation_tags
-from ebs_backup.workflow import PAUSE, REFILLED
+from ebs_backup.model.codes import WAITS, Kind, kind_of
+from ebs_backup.model.deployment import Deployment
+from ebs_backup.model.tags import MAX_TAGS, creation_tags
+from ebs_backup.model.values import Attachment, Create, Volume
+from ebs_backup.runs.rounds import PAUSE, REFILLED
 from tests.docs.markdown import ROOT, codes, rows, section
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
@@ -32,8 +32,8 @@ def test_every_code_is_of_the_kind_it_is_listed_under() -> None:
 
 def test_every_tag_of_a_snapshot_is_told() -> None:
     volume = Volume("vol-1", "eu-west-1a", "gp3", 8, 3000, 125, (Attachment("i-1", "/dev/xvda"),))
-    policy = Policy(name="x", tag_prefix="<prefix>")
-    tags = creation_tags(policy, Create((volume,), ""), "eu-west-1", "run")
+    deployment = Deployment(name="x", tag_prefix="<prefix>")
+    tags = creation_tags(deployment, Create((volume,), ""), "eu-west-1", "run")
 
     told = [code for row in rows(section(PAGE, "Tags")) for code in codes(row[0])]
     assert {code for code in told if code == "Name" or code.startswith("<prefix>")} == tags.keys()

@@ -10,8 +10,9 @@ import jmespath  # type: ignore[import-untyped]
 import pytest
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter  # type: ignore[import-untyped]
 
-from ebs_backup import handler, store
-from ebs_backup.report import RunFailed
+from ebs_backup import handler
+from ebs_backup.report import store
+from ebs_backup.report.document import RunFailed
 from sandbox.ec2 import Fault, Simulator
 from tests.docs.markdown import ROOT, codes, commands, fences, rows, section
 from tests.unit.conftest import Connect, SimulatedTime, clock, connect, ec2, session  # noqa: F401 - fixtures
@@ -72,10 +73,10 @@ def events(
     caplog: pytest.LogCaptureFixture,
 ) -> list[dict[str, Any]]:
     """Return what is logged by a run that meets with all sorts of trouble, and by a round, as Lambda's runtime does."""
-    policy = {"name": "nightly", "retention": {"last": 2}, "regions": ["eu-west-1", "us-east-1"]}
-    policy |= {"report_bucket": "bucket", "report_prefix": "reports/", "rounds_prefix": "rounds/"}
+    deployment = {"name": "nightly", "retention": {"last": 2}, "regions": ["eu-west-1", "us-east-1"]}
+    deployment |= {"report_bucket": "bucket", "report_prefix": "reports/", "rounds_prefix": "rounds/"}
     monkeypatch.setattr(store, "_client", Bucket)
-    monkeypatch.setenv("POLICY", json.dumps(policy))
+    monkeypatch.setenv("POLICY", json.dumps(deployment))
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setattr(handler, "SystemClock", lambda: clock)
     add_volumes(ec2, 3)

@@ -11,8 +11,8 @@ import jmespath  # type: ignore[import-untyped]
 import pytest
 from botocore import xform_name
 
-from ebs_backup.policy import Policy
-from ebs_backup.request import Request, parse_request
+from ebs_backup.model.deployment import Deployment
+from ebs_backup.model.request import Request, parse_request
 from tests.docs.markdown import PAGES, ROOT, codes, commands, name
 
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html
@@ -73,7 +73,7 @@ def test_outputs_that_a_command_reads_are_outputs_of_the_quickstart(page: Path) 
 @every_page
 def test_payloads_are_such_as_the_function_takes(page: Path) -> None:
     for payload in _payloads(page.read_text("utf-8")):
-        assert isinstance(parse_request(json.loads(payload), "request-id", Policy(name="ebs-backup")), Request)
+        assert isinstance(parse_request(json.loads(payload), "request-id", Deployment(name="ebs-backup")), Request)
 
 
 def test_there_are_payloads_to_check() -> None:

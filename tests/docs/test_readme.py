@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 
-from ebs_backup.ec2 import PAGE_SIZE
+from ebs_backup.apply.pacing import SPARE
+from ebs_backup.aws.ec2 import PAGE_SIZE
 from ebs_backup.handler import RESERVE
-from ebs_backup.limits import PUBLISHED, Limit
-from ebs_backup.pacing import SPARE
-from ebs_backup.policy import Policy
-from ebs_backup.selection import OPT_OUT_TAG
-from ebs_backup.tags import tag_key
+from ebs_backup.model.deployment import Deployment
+from ebs_backup.model.limits import PUBLISHED, Limit
+from ebs_backup.model.tags import tag_key
+from ebs_backup.plan.selection import OPT_OUT_TAG
 from sandbox.terraform import Terraform
 from tests.docs.markdown import ROOT, codes, commands, fences, rows, section
 from tools.inputs_outputs import declarations
 
 README = (ROOT / "README.md").read_text("utf-8")
-POLICY = Policy(name="ebs-backup")
+POLICY = Deployment(name="ebs-backup")
 HISTORY = 22  # snapshots of each volume: what the policy that the page shows comes to keep
 GENERATED = r"<!-- (retention: \w+|inputs|outputs|demo) -->.*?<!-- /(retention|inputs|outputs|demo) -->"
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from ebs_backup.metrics import BY_REGION, UNITS
-from ebs_backup.page.sections import MAX_CODES, MAX_EXAMPLES, MAX_REASONS, MAX_UNCOVERED
-from ebs_backup.regional import MAX_LISTED
-from ebs_backup.report import SCHEMA
+from ebs_backup.report.document import SCHEMA
+from ebs_backup.report.metrics import BY_REGION, UNITS
+from ebs_backup.report.page.sections import MAX_CODES, MAX_EXAMPLES, MAX_REASONS, MAX_UNCOVERED
+from ebs_backup.report.region import MAX_LISTED
 from tests.unit.reports import (
     BRAKED,
     CLOSED,

@@ -78,7 +78,7 @@ def a_dry_run_shows_what_would_go_and_changes_nothing(keeper: Deployment) -> Non
 
     verdicts = report["regions"][HOME]["verdicts"]
     assert error is None
-    assert report["retention"] == keeper.outputs["retention_policy"]
+    assert report["retention"] == keeper.outputs["retention"]
     assert all(verdict["reasons"] for verdict in verdicts)
     assert {v["snapshot_id"] for v in verdicts if v["keep"] and v["volume_id"] == VOLUME} == _to_be_kept(
         _snapshots(keeper, "keeper")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ebs_backup.page import page
+from ebs_backup.report.page import page
 from tests.page.conftest import Look, Looks, Site
 from tests.unit.reports import (
     BRAKED,

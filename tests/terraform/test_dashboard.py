@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ebs_backup.metrics import NAMESPACE, UNITS
+from ebs_backup.report.metrics import NAMESPACE, UNITS
 from tests.terraform.dashboard import faults
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("every_policy")]

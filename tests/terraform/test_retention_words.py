@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ebs_backup.retention import RULES, in_words, parse_retention
+from ebs_backup.model.retention import in_words, parse_retention
+from ebs_backup.plan.retention import RULES
 from tests.terraform.calls import lay_out
 
 pytestmark = pytest.mark.terraform
@@ -24,7 +25,7 @@ RETENTIONS: list[Mapping[str, int]] = [
 
 
 def said_by_the_module(directory: Path, retentions: list[Mapping[str, int]]) -> list[str]:
-    lay_out(directory, [{"retention": retention} for retention in retentions], answer="local.retention_policy")
+    lay_out(directory, [{"retention": retention} for retention in retentions], answer="local.retention")
     answers = subprocess.run(
         ["terraform", "console"],
         input="jsonencode(module.call[*].answer)",

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from ebs_backup.model import Attachment, Snapshot, Volume, World
-from ebs_backup.policy import Policy
+from ebs_backup.model.deployment import Deployment
+from ebs_backup.model.values import Attachment, Snapshot, Volume, World
 
 RUN = "2026-11-23T03:00:00Z"
 REGION = "eu-west-1"
@@ -11,9 +11,9 @@ ZONE = "eu-west-1a"
 AT = datetime(2026, 11, 23, 3, 0, 1, tzinfo=UTC)
 
 
-def policy(**changes: object) -> Policy:
+def deployment(**changes: object) -> Deployment:
     """Return the policy of a deployment named nightly."""
-    return Policy(name="nightly", **changes)  # type: ignore[arg-type]
+    return Deployment(name="nightly", **changes)  # type: ignore[arg-type]
 
 
 def volume(

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 
-from ebs_backup import ec2 as function_ec2
-from ebs_backup.ec2 import Region
+from ebs_backup.aws import ec2 as function_ec2
+from ebs_backup.aws.ec2 import Region
 from sandbox.ec2 import Clock, Simulator, attach
 from tests.unit.builders import REGION
 

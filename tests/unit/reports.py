@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ebs_backup.coverage import VolumeCoverage
-from ebs_backup.model import Create, Outcome, Plan, Problem, Skip, Status, Tag, Verdict
-from ebs_backup.policy import Policy
-from ebs_backup.regional import RegionResult, region_report
-from ebs_backup.report import Run, report
-from ebs_backup.request import Request
-from ebs_backup.run import MAX_ACTIONS
+from ebs_backup.model.deployment import Deployment
+from ebs_backup.model.request import Request
+from ebs_backup.model.values import Create, Outcome, Plan, Problem, Skip, Status, Tag, Verdict
+from ebs_backup.plan.coverage import VolumeCoverage
+from ebs_backup.report.document import Run, report
+from ebs_backup.report.region import RegionResult, region_report
+from ebs_backup.runs.backup import MAX_ACTIONS
 from tests.unit.builders import AT, RUN, snapshot, volume
 
 Json = dict[str, Any]
@@ -29,7 +29,7 @@ def reported(
     ]
     return report(
         Run(
-            policy=Policy(name=name),
+            deployment=Deployment(name=name),
             request=Request(RUN, dry_run=dry_run),
             started_at=AT,
             duration_seconds=61.5,
@@ -45,7 +45,7 @@ def lacking(volume_id: str, hours: float = 49.2, **changes: Any) -> VolumeCovera
         name="orders-db",
         age_hours=hours,
         newest=snapshot("snap-old", volume_id),
-        made_by="this policy",
+        made_by="this deployment",
         covered=False,
         reason="CreateSnapshot refused: CustomerKeyHasBeenRevoked",
         remedy="Enable the key again.",

@@ -59,7 +59,7 @@ def test_a_person_sees_what_would_be_created_kept_and_deleted_and_why(terminal: 
 
     assert (status, terminal.err) == (0, "")
     lines = terminal.out.splitlines()
-    assert lines[0].startswith("Policy nightly keeps of each volume one a day for 2 days")
+    assert lines[0].startswith("Deployment nightly: keep 2 daily.")
     assert lines[2:9] == [
         "eu-west-1: 3 volumes selected",
         "  create  vol-1 + vol-2  2 volumes of i-1, crash-consistent",
@@ -93,7 +93,7 @@ def test_the_policy_of_a_deployment_can_be_read_from_a_file_and_changed_by_flags
 
     terminal.plan("--policy", str(file), "--retention", "last=1")
 
-    assert terminal.out.startswith("Policy nightly keeps of each volume the last 1 snapshot, ")
+    assert terminal.out.startswith("Deployment nightly: keep 1 last.")
     assert "  create  vol-1  no snapshot of this run yet" in terminal.out
 
 
@@ -133,7 +133,7 @@ def test_the_page_of_a_report_is_written_with_the_callers_own_credentials(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--retention", "dayly=7"], "policy key retention: retention keys must be among .*; got: dayly"),
+        (["--retention", "dayly=7"], "deployment key retention: retention keys must be among .*; got: dayly"),
         (["--retention", "daily"], "--retention must be rules such as daily=7,weekly=4; got: daily"),
         (
             ["--orphan-retention-days", "0"],
@@ -155,7 +155,7 @@ def test_a_file_that_is_no_policy_is_refused(terminal: Terminal, tmp_path: Path)
     file.write_text("[]")
 
     assert terminal.plan("--policy", str(file)) == 2
-    assert "the policy must be a JSON object" in terminal.err
+    assert "the deployment must be a JSON object" in terminal.err
 
 
 class Screen:

@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
-from ebs_backup import handler, publish, run
+from ebs_backup import handler
 from ebs_backup.handler import RESERVE, lambda_handler
-from ebs_backup.policy import PolicyError
-from ebs_backup.regional import RegionResult
-from ebs_backup.report import RunFailed
-from ebs_backup.request import RequestError
-from ebs_backup.store import StoreError
+from ebs_backup.model.deployment import DeploymentError
+from ebs_backup.model.request import RequestError
+from ebs_backup.report import publish
+from ebs_backup.report.document import RunFailed
+from ebs_backup.report.region import RegionResult
+from ebs_backup.report.store import StoreError
+from ebs_backup.runs import backup as run
+from ebs_backup.runs import visit
 from sandbox.ec2 import Ec2Error as Refusal
 from sandbox.ec2 import Fault, Request, Simulator
 from tests.unit.builders import RUN
@@ -39,8 +42,8 @@ class Function:
         self.context = Context()
         self.deploy()
 
-    def deploy(self, **policy: object) -> None:
-        self._environment.setenv("POLICY", json.dumps({"name": "nightly"} | policy))
+    def deploy(self, **deployment: object) -> None:
+        self._environment.setenv("POLICY", json.dumps({"name": "nightly"} | deployment))
 
     def invoke(self, event: object = TICK) -> dict[str, Any]:
         return lambda_handler(event, self.context)
@@ -254,14 +257,14 @@ def test_an_unexpected_error_of_our_own_in_one_region_stops_no_other(
     function: Function, ec2: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_volumes(ec2, 1)
-    observe = run.observe  # type: ignore[attr-defined] # a name of the module's own
+    observe = visit.observe  # type: ignore[attr-defined] # a name of the module's own
 
     def broken(region: Any, *rest: Any) -> Any:
         if region.name == "us-east-1":
             raise KeyError("VolumeId")
         return observe(region, *rest)
 
-    monkeypatch.setattr(run, "observe", broken)
+    monkeypatch.setattr(visit, "observe", broken)
 
     with pytest.raises(RunFailed, match=r"us-east-1: .*KeyError: 'VolumeId'"):
         function.invoke()
@@ -347,7 +350,7 @@ def test_coverage_is_measured_whoever_made_the_recovery_points(function: Functio
     made = function.invoke()
 
     assert made["coverage"] == {"objective_hours": 26.0, "selected": 3, "covered": 2, "percent": 66.6}
-    assert made["recovery_points_by"] == {"this policy": 2, "AWS Backup": 1}
+    assert made["recovery_points_by"] == {"this deployment": 2, "AWS Backup": 1}
     (uncovered,) = made["regions"]["eu-west-1"]["uncovered"]
     assert (uncovered["volume_id"], uncovered["newest_snapshot_id"]) == ("vol-0002", "snap-vol-0002-008")
     assert uncovered["reason"] == "its next snapshot was started by this run"
@@ -355,12 +358,12 @@ def test_coverage_is_measured_whoever_made_the_recovery_points(function: Functio
 
 
 @pytest.mark.parametrize(
-    ("policy", "event", "error"), [({"nmae": "x"}, TICK, PolicyError), ({}, {"dryrun": True}, RequestError)]
+    ("deployment", "event", "error"), [({"nmae": "x"}, TICK, DeploymentError), ({}, {"dryrun": True}, RequestError)]
 )
 def test_bad_input_is_refused_before_the_first_call(
-    function: Function, ec2: Simulator, policy: dict[str, object], event: object, error: type[Exception]
+    function: Function, ec2: Simulator, deployment: dict[str, object], event: object, error: type[Exception]
 ) -> None:
-    function.deploy(**policy)
+    function.deploy(**deployment)
 
     with pytest.raises(error):
         function.invoke(event)
@@ -380,11 +383,11 @@ def test_the_region_of_the_function_is_visited_first(function: Function, monkeyp
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     started: list[str] = []
 
-    def visit(_: run.Visitor, name: str) -> RegionResult:
+    def fake_visit(_: visit.Visitor, name: str) -> RegionResult:
         started.append(name)
         return RegionResult(region=name)
 
-    monkeypatch.setattr(run.Visitor, "visit", visit)
+    monkeypatch.setattr(visit.Visitor, "visit", fake_visit)
 
     report = function.invoke()
 

@@ -1,0 +1,32 @@
+"""EC2's request limits: a bucket of requests for each operation, per account and region.
+
+Only what EC2 publishes and what a deployment says otherwise; how they are kept to is the engine's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many requests at once, and so many a second that refill them."""
+
+    burst: float
+    rate: float
+
+
+# https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+PUBLISHED = {
+    "CreateSnapshot": Limit(100, 5),
+    "CreateSnapshots": Limit(100, 5),
+    "CreateTags": Limit(100, 10),
+    "DeleteSnapshot": Limit(100, 5),
+}
+
+
+def limits(bursts: Mapping[str, float], rates: Mapping[str, float]) -> Mapping[str, Limit]:
+    """Return the published limits with what is given instead, by operation."""
+    return {
+        operation: Limit(bursts.get(operation, limit.burst), rates.get(operation, limit.rate))
+        for operation, limit in PUBLISHED.items()
+    }

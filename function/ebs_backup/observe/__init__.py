@@ -1,0 +1,1 @@
+"""The first step: reads what a plan depends on."""

@@ -1,0 +1,168 @@
+"""Coverage: how old the newest recovery point of each selected volume is, whoever made it, and what follows.
+
+Pure: volumes, snapshots, outcomes and the time are arguments.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from ebs_backup.model.deployment import Deployment
+from ebs_backup.model.remedies import remedy
+from ebs_backup.model.tags import ownership_tag
+from ebs_backup.model.values import CREATING, Outcome, Snapshot, Status, Volume
+
+HOUR = 3600.0
+
+# Upper bounds of the histogram's classes, in hours; one more class takes what is older.
+BOUNDS = (1, 3, 6, 12, 24, 26, 48, 96, 168)
+
+_WAIT = (
+    "Nothing, unless it is still so after the next run: a snapshot of much new data, as a volume's first one is, can "
+    "take hours."
+)
+_LOOK = "See whether the runs since then failed, or whether the schedule is rarer than the objective."
+
+_FAILED = (Status.FAILED, Status.UNFINISHED, Status.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeCoverage:
+    """One volume's recovery point age in hours; a volume without any snapshot ages from its own creation."""
+
+    volume_id: str
+    name: str
+    age_hours: float
+    newest: Snapshot | None
+    made_by: str | None
+    covered: bool
+    reason: str
+    remedy: str
+
+
+def newest(snapshots: Iterable[Snapshot]) -> dict[tuple[str, str], Snapshot]:
+    """Return (volume id, state) -> the newest such snapshot: all that coverage needs to know of a history."""
+    found: dict[tuple[str, str], Snapshot] = {}
+    for snapshot in snapshots:
+        key = (snapshot.volume_id, snapshot.state)
+        if key not in found or found[key].started_at < snapshot.started_at:
+            found[key] = snapshot
+    return found
+
+
+def cover(
+    deployment: Deployment,
+    volumes: Iterable[Volume],
+    snapshots: Iterable[Snapshot],
+    outcomes: Iterable[Outcome],
+    at: datetime,
+) -> tuple[VolumeCoverage, ...]:
+    """Measure each volume at the time the run began: the snapshots it started are not completed yet."""
+    known = newest(snapshots)
+    came_of = _last_by_volume(outcomes)
+    return tuple(
+        _cover(
+            deployment,
+            v,
+            at,
+            completed=known.get((v.id, "completed")),
+            pending=known.get((v.id, "pending")),
+            outcome=came_of.get(v.id),
+        )
+        for v in volumes
+    )
+
+
+def creator(deployment: Deployment, snapshot: Snapshot) -> str:
+    """Name who made a snapshot, by the tags that each maker leaves.
+
+    Data Lifecycle Manager and AWS Backup tag under `aws:dlm:` and `aws:backup:`, where nobody else can:
+    https://docs.aws.amazon.com/ebs/latest/userguide/dlm-elements.html,
+    https://docs.aws.amazon.com/aws-backup/latest/devguide/recovery-points.html
+    """
+    key, name = ownership_tag(deployment)
+    if snapshot.tags.get(key) == name:
+        return "this deployment"
+    if key in snapshot.tags:
+        return "another deployment of this module"
+    if any(tag.startswith("aws:dlm:") for tag in snapshot.tags):
+        return "Data Lifecycle Manager"
+    if any(tag.startswith("aws:backup:") for tag in snapshot.tags):
+        return "AWS Backup"
+    return "by hand or another tool"
+
+
+def ages(covers: Iterable[VolumeCoverage]) -> Mapping[float, int]:
+    """Count the volumes that have a recovery point by its age in hours."""
+    return dict(Counter(each.age_hours for each in covers if each.newest))
+
+
+def coverage_summary(deployment: Deployment, selected: int, covered: int) -> dict[str, Any]:
+    """Return how many of the selected volumes are covered, as the report shows it."""
+    return {
+        "objective_hours": deployment.recovery_point_objective_hours,
+        "selected": selected,
+        "covered": covered,
+        # Rounded down, so that 100 means all of them.
+        "percent": math.floor(1000 * covered / selected) / 10 if selected else None,
+    }
+
+
+def age_summary(ages: Mapping[float, int], selected: int) -> dict[str, Any]:
+    """Return how old the recovery points of the selected volumes are, as the report shows it."""
+    classes = dict.fromkeys((*BOUNDS, None), 0)
+    for age, count in ages.items():
+        classes[next((bound for bound in BOUNDS if age <= bound), None)] += count
+    return {
+        "max_hours": round(max(ages), 1) if ages else None,
+        "median_hours": round(median(Counter(ages).elements()), 1) if ages else None,
+        "histogram": [{"up_to_hours": bound, "volumes": count} for bound, count in classes.items()],
+        "never": selected - sum(ages.values()),
+    }
+
+
+def _cover(
+    deployment: Deployment,
+    volume: Volume,
+    at: datetime,
+    *,
+    completed: Snapshot | None,
+    pending: Snapshot | None,
+    outcome: Outcome | None,
+) -> VolumeCoverage:
+    since = completed.started_at if completed else volume.created_at or at
+    age = max(0.0, (at - since).total_seconds() / HOUR)
+    covered = age <= deployment.recovery_point_objective_hours
+    reason, what_to_do = ("", "") if covered else _reason(completed, pending, outcome)
+    return VolumeCoverage(
+        volume_id=volume.id,
+        name=volume.tags.get("Name", ""),
+        age_hours=round(age, 2),
+        newest=completed,
+        made_by=creator(deployment, completed) if completed else None,
+        covered=covered,
+        reason=reason,
+        remedy=what_to_do,
+    )
+
+
+def _reason(completed: Snapshot | None, pending: Snapshot | None, outcome: Outcome | None) -> tuple[str, str]:
+    """Say why a volume is not covered, as far as this run knows, and what to do about it."""
+    if outcome and outcome.status in _FAILED:
+        problem = outcome.problem
+        why = f"{problem.operation} refused: {problem.code}" if problem else f"{outcome.operation}: {outcome.reason}"
+        return why, remedy(problem.code if problem else "")
+    if outcome and outcome.status is Status.CREATED:
+        return f"its {'next' if completed else 'first'} snapshot was started by this run", _WAIT
+    if pending:
+        return f"snapshot pending since {pending.started_at:%Y-%m-%d %H:%M} UTC", _WAIT
+    return "its newest completed snapshot is too old" if completed else "it has no completed snapshot", _LOOK
+
+
+def _last_by_volume(outcomes: Iterable[Outcome]) -> Mapping[str, Outcome]:
+    """Return volume id -> what came of its backup in the end, be it alone after its set was refused."""
+    return {o.volume_id: o for o in outcomes if o.operation in CREATING and o.status is not Status.SET_REFUSED}

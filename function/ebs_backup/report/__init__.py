@@ -1,0 +1,1 @@
+"""The fourth step: tells what came of a run, to people and to machines."""

@@ -1,0 +1,351 @@
+"""The sections of the report's page below its head: volumes without cover, problems, regions, ages, and what was done.
+
+Each is made of the report and left out where there is nothing to tell.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from ebs_backup.model.remedies import remedy
+from ebs_backup.report.findings import Report, is_unread, uncovered
+
+from .charts import bar
+from .markup import Markup, age, code, counted, element, foreign, join, number
+
+MAX_UNCOVERED = 100
+MAX_CODES = 25
+MAX_EXAMPLES = 5
+MAX_REASONS = 10
+MAX_NAME = 80
+
+Row = Sequence[Markup | str]
+
+_TOTALS = {
+    "selected": "Volumes selected",
+    "created": "Snapshots created",
+    "already_there": "Already there",
+    "tagged": "Tagged afterwards",
+    "deleted": "Snapshots deleted",
+    "kept": "Kept though due",
+    "skipped": "Volumes skipped",
+    "failed": "Failed",
+    "unfinished": "Not finished",
+}
+_PLANNED = {
+    "CreateSnapshots": "Crash-consistent sets to create",
+    "CreateSnapshot": "Single snapshots to create",
+    "CreateTags": "Snapshots to tag",
+    "DeleteSnapshot": "Snapshots to delete",
+}
+_REASONS = {
+    "skipped_because": "Volumes skipped",
+    "apart_because": "Snapshots taken one by one, not as a crash-consistent set",
+    "deleted_because": "Snapshots deleted",
+    "kept_because": "Snapshots kept though due",
+}
+_ENDINGS = {
+    "failed": "failed",
+    "unfinished": "not finished",
+    "set_refused": "done one by one instead",
+    "kept": "kept",
+    "skipped": "skipped",
+}
+
+
+def section(id_: str, title: str, *content: str) -> Markup:
+    """Return a section with its heading."""
+    return element("section", element("h2", title, id=id_), *content, aria_labelledby=id_)
+
+
+def facts(*content: Markup) -> Markup:
+    """Return facts beside one another."""
+    return element("dl", *content, class_="facts")
+
+
+def fact(name: str, value: str, class_: str | None = None) -> Markup:
+    """Return a value and what it is."""
+    return element("div", element("dt", name), element("dd", value), class_=class_)
+
+
+# --- volumes without cover ---
+
+
+def _uncovered(report: Report) -> Markup | None:
+    """Return the volumes that are not covered, those without any snapshot first, then the oldest."""
+    missing = uncovered(report)
+    listed = [(name, entry) for name, region in report["regions"].items() for entry in region["uncovered"]]
+    if not missing:
+        return None
+    listed.sort(
+        key=lambda each: (each[1]["newest_snapshot_id"] is not None, -each[1]["age_hours"], each[1]["volume_id"])
+    )
+    shown = listed[:MAX_UNCOVERED]
+    return section(
+        "uncovered",
+        "Volumes that are not covered",
+        _table(
+            f"{number(len(shown))} of {counted(missing, 'volume')}, the oldest recovery point first",
+            {"Volume": "first", "Newest recovery point, why, and what to do": None},
+            [_uncovered_row(region, entry) for region, entry in shown],
+            "told",
+        ),
+    )
+
+
+def _uncovered_row(region: str, entry: Mapping[str, Any]) -> Row:
+    name = [element("div", foreign(entry["name"], MAX_NAME))] if entry["name"] else []
+    return (
+        join([code(entry["volume_id"]), *name, element("div", region, class_="small muted")]),
+        join(
+            [
+                element("div", *_newest(entry)),
+                element("div", foreign(entry["reason"])),
+                element("div", foreign(entry["remedy"]), class_="muted"),
+            ]
+        ),
+    )
+
+
+def _newest(entry: Mapping[str, Any]) -> Iterator[Markup | str]:
+    """Yield how old the newest recovery point is, which snapshot it is, and whose."""
+    hours, snapshot_id, by = age(entry["age_hours"]), entry["newest_snapshot_id"], entry["newest_by"]
+    yield element("span", f"{hours} old" if snapshot_id else f"No recovery point in {hours}", class_="text-bad")
+    if snapshot_id:
+        yield join([": ", code(snapshot_id), " by ", foreign(by, MAX_NAME)])
+
+
+# --- problems ---
+
+
+def _problems(report: Report) -> Markup | None:
+    """Return the problems by their codes, those first that fail the run, each with its remedy."""
+    by_code: dict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
+    for name, region in sorted(report["regions"].items(), key=lambda item: item[1]["status"] != "failed"):
+        for problem in region["problems"]:
+            by_code[problem["code"]].append((name, problem))
+    unlisted = sum(region["problems_not_listed"] for region in report["regions"].values())
+    if not by_code:
+        return None
+    codes = sorted(by_code, key=lambda c: not any(_fails(report, *each) for each in by_code[c]))
+    unlisted += sum(len(by_code[c]) for c in codes[MAX_CODES:])
+    return section(
+        "problems",
+        "Problems, and what to do about them",
+        *(_problem(report, error_code, by_code[error_code]) for error_code in codes[:MAX_CODES]),
+        element("p", f"{counted(unlisted, 'further problem')} not listed here.", class_="muted") if unlisted else "",
+    )
+
+
+def _fails(report: Report, region: str, problem: Mapping[str, Any]) -> bool:
+    ending = problem.get("status", "failed")
+    return report["regions"][region]["status"] == "failed" and ending in ("failed", "unfinished")
+
+
+def _problem(report: Report, error_code: str, occurrences: Sequence[tuple[str, Mapping[str, Any]]]) -> Markup:
+    title = code(error_code) if error_code else "Out of time"
+    rows = [_occurrence(report, region, problem) for region, problem in occurrences[:MAX_EXAMPLES]]
+    regions = len({region for region, _ in occurrences})
+    caption = f"{counted(len(occurrences), 'occurrence')} in {counted(regions, 'region')}" + (
+        f", the first {number(len(rows))}" if len(rows) < len(occurrences) else ""
+    )
+    return element(
+        "article",
+        element("h3", title),
+        element("p", remedy(error_code)),
+        _table(caption, {"Where": "first", "What": None}, rows, "told"),
+    )
+
+
+def _occurrence(report: Report, region: str, problem: Mapping[str, Any]) -> Row:
+    about = problem.get("snapshot_id") or problem.get("volume_id")
+    expected = ", as expected" if report["regions"][region]["status"] == "denied" else ""
+    ending = _ENDINGS[problem["status"]] if "status" in problem else "not read"
+    operation = f"{problem['operation']}: " if problem["operation"] else ""
+    return (
+        join([code(about) if about else "the whole region", element("div", region, class_="small muted")]),
+        join([f"{operation}{ending}{expected}", element("div", foreign(problem["message"]), class_="muted")]),
+    )
+
+
+# --- regions ---
+
+
+def _regions(report: Report) -> Markup | None:
+    """Return a bar for each region in which there is anything, all to the same scale."""
+    busy = {name: region for name, region in report["regions"].items() if not _is_quiet(region)}
+    quiet = [name for name in report["regions"] if name not in busy]
+    if not report["regions"]:
+        return None
+    largest = max((region["selected"] for region in busy.values()), default=0)
+    order = sorted(busy, key=lambda name: (-busy[name]["selected"], name))
+    rows = [(name, _region_bar(busy[name], largest)) for name in order]
+    return section(
+        "regions",
+        "Regions",
+        _legend({"good": "covered", "bad": "not covered", "warn": "failed in this run", "unknown": "not read"}),
+        _table("Volumes by region", {"Region": "name", "Volumes": None}, rows) if rows else "",
+        element("p", "Nothing to back up in ", *_listed(quiet), ".", class_="muted") if quiet else "",
+    )
+
+
+def _is_quiet(region: Mapping[str, Any]) -> bool:
+    work = ("selected", "created", "tagged", "deleted", "kept", "skipped", "failed", "unfinished")
+    return not (is_unread(region) or region["deletion_brake"] or any(region[count] for count in work))
+
+
+def _region_bar(region: Mapping[str, Any], largest: int) -> Markup:
+    selected, covered = region["selected"], region["covered"]
+    failures = region["failed"] + region["unfinished"]
+    if is_unread(region):
+        words = "not read, as expected" if region["status"] == "denied" else "not read: nothing is known of its volumes"
+        return join([bar([("unknown", 1)], 1), element("div", words, class_="small muted")])
+    parts = [f"{number(covered)} of {number(selected)} covered"]
+    parts += [f"{number(region[k])} {k}" for k in ("created", "deleted", "kept", "skipped") if region[k]]
+    bars = [bar([("good", covered), ("bad", selected - covered)], largest)]
+    bars += [bar([("warn", failures)], max(largest, failures))] if failures else []
+    bad = [", ", element("span", f"{number(failures)} failed", class_="text-warn")] if failures else []
+    return join([element("div", *bars, class_="bars"), element("div", ", ".join(parts), *bad, class_="small muted")])
+
+
+def _listed(names: Sequence[str]) -> Iterator[Markup | str]:
+    for n, name in enumerate(names):
+        yield ", " if n else ""
+        yield element("span", name, class_="whole")
+
+
+def _legend(kinds: Mapping[str, str]) -> Markup:
+    items = (element("li", bar([(kind, 1)], 1), words) for kind, words in kinds.items())
+    return element("ul", *items, class_="legend small muted")
+
+
+# --- recovery points ---
+
+
+def _recovery_points(report: Report) -> Markup | None:
+    """Return how old the recovery points are and who made them."""
+    ages, objective = report["recovery_point_age"], report["coverage"]["objective_hours"]
+    if not report["coverage"]["selected"]:
+        return None
+    bounds = [0, *(bucket["up_to_hours"] for bucket in ages["histogram"])]
+    rows = [
+        (_bucket(low, high), _bucket_mood(low, high, objective), bucket["volumes"])
+        for (low, high), bucket in zip(pairwise(bounds), ages["histogram"], strict=True)
+    ]
+    rows.append(("no snapshot", "warn", ages["never"]))
+    makers = [(foreign(maker, MAX_NAME), "good", count) for maker, count in _most(report["recovery_points_by"])]
+    return section(
+        "ages",
+        "Recovery points",
+        element(
+            "div",
+            _bars(f"Volumes by the age of their newest completed snapshot (objective: {age(objective)})", "Age", rows),
+            _bars("Volumes by who made that snapshot", "Made by", makers) if makers else "",
+            class_="pair",
+        ),
+    )
+
+
+def _bucket(low: float, high: float | None) -> str:
+    return f"over {age(low)}" if high is None else f"up to {age(high)}"
+
+
+def _bucket_mood(low: float, high: float | None, objective: float) -> str:
+    if high is not None and high <= objective:
+        return "good"
+    return "bad" if low >= objective else "warn"
+
+
+def _bars(caption: str, first: str, rows: Sequence[tuple[str, str, int]]) -> Markup:
+    most = max((count for _, _, count in rows), default=0)
+    return _table(
+        caption,
+        {first: "name", "Bar": "bars", "Volumes": "count"},
+        [(name, bar([(mood, count)], most), number(count)) for name, mood, count in rows],
+    )
+
+
+# --- what was done ---
+
+
+def _done(report: Report) -> Markup:
+    """Return the run's counts, and the reasons for what it did and for what it left alone."""
+    regions = report["regions"].items()
+    brakes = [
+        element("li", f"{name}: ", foreign(each["deletion_brake"])) for name, each in regions if each["deletion_brake"]
+    ]
+    because = {title: _summed(report, key) for key, title in _REASONS.items()}
+    return section(
+        "done",
+        "What this run would do" if report["dry_run"] else "What this run did",
+        _planned(report)
+        if report["dry_run"]
+        else facts(*(_total(count, report["totals"][count]) for count in _TOTALS)),
+        element("p", f"Retention: {report['retention']}.", class_="muted"),
+        *(
+            [element("h3", "Held back by the deletion brake"), element("ul", *brakes, class_="findings")]
+            if brakes
+            else []
+        ),
+        *(_reasons(title, reasons) for title, reasons in because.items() if reasons),
+    )
+
+
+def _total(count: str, value: int) -> Markup:
+    return fact(
+        _TOTALS[count], number(value), "wrong" if value and count in ("failed", "unfinished") else _faint(value)
+    )
+
+
+def _planned(report: Report) -> Markup:
+    planned = _summed(report, "planned")
+    return facts(
+        *(fact(words, number(planned[operation]), _faint(planned[operation])) for operation, words in _PLANNED.items())
+    )
+
+
+def _faint(value: int) -> str | None:
+    return None if value else "zero"
+
+
+def _reasons(title: str, reasons: Mapping[str, int]) -> Markup:
+    shown = _most(reasons, MAX_REASONS)
+    rest = sum(reasons.values()) - sum(count for _, count in shown)
+    rows: list[Row] = [(foreign(reason), number(count)) for reason, count in shown]
+    return _table(
+        title, {"Because": None, "Number": "count"}, [*rows, *([("other reasons", number(rest))] if rest else [])]
+    )
+
+
+# --- common ---
+
+
+def _summed(report: Report, key: str) -> Counter[str]:
+    """Add up the counts that each region has under a key."""
+    return sum((Counter(region[key]) for region in report["regions"].values()), Counter())
+
+
+def _most(counts: Mapping[str, int], most: int | None = None) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
+
+
+def _table(caption: str, columns: Mapping[str, str | None], rows: Sequence[Row], class_: str | None = None) -> Markup:
+    """Return a table; each column has a heading and, where its cells need it, a class."""
+    classes = list(columns.values())
+    head = element("tr", *(element("th", title, scope="col", class_=class_) for title, class_ in columns.items()))
+    return element(
+        "table",
+        element("caption", caption),
+        element("thead", head),
+        element("tbody", *(_row(row, classes) for row in rows)),
+        class_=class_,
+    )
+
+
+def _row(row: Row, classes: Sequence[str | None]) -> Markup:
+    cells = (element("td", cell, class_=class_) for cell, class_ in zip(row[1:], classes[1:], strict=True))
+    return element("tr", element("th", row[0], scope="row", class_=classes[0]), *cells)
+
+
+SECTIONS: Sequence[Callable[[Report], Markup | None]] = (_uncovered, _problems, _regions, _recovery_points, _done)

@@ -1,0 +1,195 @@
+from datetime import UTC, datetime
+
+import pytest
+from botocore.exceptions import NoCredentialsError
+
+from ebs_backup.aws.ec2 import GRACE, PAGE_SIZE, READ_ATTEMPTS, Region
+from ebs_backup.aws.error import Ec2Error
+from ebs_backup.model.codes import Kind
+from ebs_backup.model.values import Attachment, Create, Volume
+from sandbox.ec2 import Attachment as Place
+from sandbox.ec2 import Fault, Simulator
+from sandbox.ec2 import Volume as Ec2Volume
+from tests.unit.builders import REGION
+from tests.unit.conftest import Connect, SimulatedTime
+from tests.unit.estates import add_instance, add_volumes, detached
+
+
+def test_every_page_is_read(ec2: Simulator, region: Region) -> None:
+    ids = add_volumes(ec2, PAGE_SIZE + 1)
+
+    assert sorted(volume.id for volume in region.volumes()) == ids
+    assert region.calls == {"DescribeVolumes": 2}
+
+
+def test_a_volume_is_read_with_all_that_a_restore_needs(ec2: Simulator, region: Region) -> None:
+    place = Place("i-1", "/dev/xvda")
+    ec2.regions[REGION].add(
+        Ec2Volume(
+            "vol-1", "eu-west-1b", 100, "gp3", iops=4000, throughput=250, tags={"Name": "db"}, attachments=(place,)
+        )
+    )
+
+    (read,) = region.volumes()
+
+    created = datetime(2026, 1, 1, tzinfo=UTC)
+    at = (Attachment("i-1", "/dev/xvda"),)
+    assert read == Volume("vol-1", "eu-west-1b", "gp3", 100, 4000, 250, at, {"Name": "db"}, created)
+
+
+def test_volumes_of_stopped_instances_are_in_use_and_detached_ones_are_not(ec2: Simulator, region: Region) -> None:
+    add_instance(ec2, "i-1", "vol-1")
+    ec2.regions[REGION].add(detached("vol-2"))
+
+    assert [volume.id for volume in region.volumes()] == ["vol-1"]
+
+
+def test_an_attachment_that_a_service_manages_has_neither_instance_nor_device(ec2: Simulator, region: Region) -> None:
+    ec2.regions[REGION].add(
+        Ec2Volume("vol-1", "eu-west-1a", attachments=(Place(None, None, owning_service="sagemaker"),))
+    )
+
+    assert region.volumes()[0].attachments == (Attachment(None, None),)
+
+
+def test_only_the_accounts_own_snapshots_with_the_asked_tags_are_read(ec2: Simulator, region: Region) -> None:
+    add_instance(ec2, "i-1", "vol-1", "vol-2")
+    region.create(_one("vol-1"), "CreateSnapshot", {"Owner": "us"}, "ours")
+    region.create(_one("vol-2"), "CreateSnapshot", {"Owner": "them"}, "theirs")
+
+    assert [s.volume_id for s in region.snapshots({"tag:Owner": ["us"]})] == ["vol-1"]
+
+
+def test_the_root_devices_of_many_instances_are_read_in_chunks(ec2: Simulator, region: Region) -> None:
+    add_volumes(ec2, 201)
+    ids = sorted(ec2.regions[REGION].instances)
+
+    assert region.root_devices([*ids, "i-unknown"]) == dict.fromkeys(ids, "/dev/xvda")
+    assert region.calls["DescribeInstances"] == 2
+
+
+def test_a_set_is_created_in_one_call(ec2: Simulator, region: Region) -> None:
+    add_instance(ec2, "i-1", "vol-root", "vol-1", "vol-2", "vol-3")
+    create = Create((), "", instance_id="i-1", boot_volume_id="vol-1", exclude_data_volume_ids=("vol-3",))
+
+    made = region.create(create, "CreateSnapshots", {"Set": "yes"}, "a set")
+
+    assert sorted(s.volume_id for s in made) == ["vol-1", "vol-2"]
+    assert all(s.tags == {"Set": "yes"} and s.state == "pending" for s in made)
+
+
+def test_a_disabled_region_says_so(connect: Connect) -> None:
+    with pytest.raises(Ec2Error, match="DescribeVolumes: AuthFailure") as caught:
+        connect("ap-east-1").volumes()
+
+    assert caught.value.kind is Kind.DENIED
+
+
+def test_a_region_that_does_not_exist_is_a_failure_after_some_attempts(connect: Connect) -> None:
+    nowhere = connect("eu-nowhere-1")
+
+    with pytest.raises(Ec2Error, match="DescribeVolumes: EndpointConnectionError"):
+        nowhere.volumes()
+
+    assert nowhere.calls["DescribeVolumes"] == READ_ATTEMPTS
+
+
+def test_only_enabled_regions_are_listed(region: Region) -> None:
+    enabled = region.enabled_regions()
+
+    assert "eu-west-1" in enabled
+    assert "ap-east-1" not in enabled
+
+
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "InternalError", "Unavailable"])
+def test_reading_goes_on_after_throttling_and_lost_answers(ec2: Simulator, region: Region, code: str) -> None:
+    add_volumes(ec2, 1)
+    ec2.inject(Fault("DescribeVolumes", code=code, times=READ_ATTEMPTS - 1))
+
+    assert len(region.volumes()) == 1
+
+
+def test_throttled_reading_goes_on_until_the_deadline_and_not_beyond(
+    ec2: Simulator, clock: SimulatedTime, connect: Connect
+) -> None:
+    ec2.inject(Fault("DescribeVolumes", code="RequestLimitExceeded", times=None))
+    start = clock.now()
+
+    with pytest.raises(Ec2Error, match="RequestLimitExceeded"):
+        connect(REGION, start + 100).volumes()
+
+    assert 90 < clock.now() - start <= 100
+
+
+def test_reading_without_an_answer_ends_after_some_attempts(ec2: Simulator, region: Region) -> None:
+    ec2.inject(Fault("DescribeVolumes", lost="reset", times=None))
+
+    with pytest.raises(Ec2Error, match="ConnectionClosedError"):
+        region.volumes()
+
+    assert region.calls == {"DescribeVolumes": READ_ATTEMPTS}
+
+
+def test_reading_page_by_page_ends_a_little_after_the_deadline(
+    ec2: Simulator, connect: Connect, clock: SimulatedTime
+) -> None:
+    add_volumes(ec2, PAGE_SIZE + 1)
+    region = connect(REGION, deadline=clock.now())
+    assert len(region.volumes()) == PAGE_SIZE + 1
+
+    ec2.inject(Fault("DescribeVolumes", latency=GRACE))
+    with pytest.raises(Ec2Error, match="out of time before all was read"):
+        region.volumes()
+
+
+def test_what_was_never_sent_is_no_lost_answer(region: Region) -> None:
+    def refuse(**_: object) -> None:
+        raise NoCredentialsError
+
+    region._client.meta.events.register("before-sign.ec2", refuse)
+    with pytest.raises(Ec2Error, match="NoCredentialsError") as caught:
+        region.volumes()
+
+    assert caught.value.kind is Kind.REFUSED
+
+
+def test_a_description_is_plain_ascii_and_the_tags_are_as_given(ec2: Simulator, region: Region) -> None:
+    add_instance(ec2, "i-1", "vol-1")
+
+    region.create(_one("vol-1"), "CreateSnapshot", {"Name": "Büro"}, "Büro")
+
+    (made,) = ec2.regions[REGION].snapshots_of("vol-1")
+    assert (made.description, made.tags["Name"]) == ("B?ro", "Büro")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("CreateSnapshot", lost="error"),
+        Fault("CreateSnapshot", lost="reset"),
+        Fault("CreateSnapshot", code="RequestLimitExceeded"),
+    ],
+)
+def test_a_creating_call_is_never_sent_twice_by_the_client(ec2: Simulator, region: Region, fault: Fault) -> None:
+    add_instance(ec2, "i-1", "vol-1")
+    ec2.inject(fault)
+
+    with pytest.raises(Ec2Error):
+        region.create(_one("vol-1"), "CreateSnapshot", {}, "")
+
+    assert [call.action for call in ec2.calls] == ["CreateSnapshot"]
+
+
+@pytest.mark.parametrize("lost", ["error", "reset"])
+def test_a_lost_answer_leaves_open_whether_the_work_was_done(ec2: Simulator, region: Region, lost: str) -> None:
+    add_instance(ec2, "i-1", "vol-1")
+    ec2.inject(Fault("CreateSnapshot", lost=lost))  # type: ignore[arg-type]
+
+    with pytest.raises(Ec2Error) as caught:
+        region.create(_one("vol-1"), "CreateSnapshot", {}, "")
+
+    assert caught.value.kind is Kind.AMBIGUOUS
+
+
+def _one(volume_id: str) -> Create:
+    return Create((Volume(volume_id, "eu-west-1a", "gp3", 8),), "")

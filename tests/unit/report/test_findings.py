@@ -1,0 +1,74 @@
+"""What a report comes to; test_page has the words as a reader meets them."""
+
+from dataclasses import replace
+
+import pytest
+
+from ebs_backup.model.values import Problem
+from ebs_backup.report.findings import (
+    CREATING,
+    DELETING,
+    TAGGING,
+    failed,
+    findings,
+    headline,
+    is_unread,
+    tone,
+    uncovered,
+    unread_regions,
+)
+from tests.unit.reports import BRAKED, CLOSED, EMPTY, ONE, PLANNED, UNREAD, VARIED, Json, lacking, reported
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (reported(ONE), "good"),
+        (reported(ONE, CLOSED), "good"),
+        (reported(EMPTY), "unknown"),
+        (reported(ONE, uncovered={"eu-west-1": [lacking("vol-1")]}), "bad"),
+        (reported(ONE, UNREAD), "bad"),
+        (reported(BRAKED), "bad"),
+        (reported(PLANNED, dry_run=True), "bad"),
+    ],
+    ids=["good", "closed", "empty", "uncovered", "unread", "braked", "would be braked"],
+)
+def test_all_is_well_only_if_nothing_needs_attention(report: Json, expected: str) -> None:
+    assert tone(report) == expected
+
+
+def test_a_completed_run_can_leave_volumes_without_cover() -> None:
+    made = reported(ONE, uncovered={"eu-west-1": [lacking("vol-1")]})
+
+    assert (made["status"], uncovered(made)) == ("completed", 1)
+    assert headline(made) == "The one selected volume is not covered"
+
+
+def test_a_failed_run_without_any_volume_is_not_called_an_empty_one() -> None:
+    assert headline(reported(EMPTY) | {"status": "failed"}) == "The run did not do all of its work"
+
+
+def test_failures_are_counted_by_what_they_failed_to_do_but_for_those_that_were_expected() -> None:
+    regions = list(reported(VARIED)["regions"].values())
+    closed = [region | {"status": "denied"} for region in regions]
+
+    assert [failed(regions, operations) for operations in (CREATING, DELETING, TAGGING)] == [2, 1, 0]
+    assert failed(closed, CREATING) == 0
+
+
+def test_of_a_region_that_was_read_in_part_it_is_not_said_that_nothing_is_known() -> None:
+    cut_short = replace(ONE, problem=Problem("", "Sandbox.Timedout", "Task timed out"))
+
+    assert [finding.text for finding in findings(reported(cut_short, UNREAD))] == [
+        "Nothing is known of the volumes in us-east-1, which could not be read.",
+        "Not everything is known of the volumes in eu-west-1, which could not be read to the end.",
+    ]
+    assert headline(reported(cut_short)) == "1 region could not be read to the end"
+    assert headline(reported(cut_short, UNREAD)) == "2 regions could not be read"
+
+
+def test_a_region_that_was_closed_on_purpose_is_unread_and_yet_no_finding() -> None:
+    made = reported(UNREAD, CLOSED, VARIED)
+
+    assert [name for name, region in made["regions"].items() if is_unread(region)] == ["us-east-1", "us-west-1"]
+    assert unread_regions(made) == ["us-east-1"]

@@ -1,0 +1,743 @@
+"""A run step by step: the deployed function behind a state machine, against the simulated EC2."""
+
+import json
+import logging
+import math
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ebs_backup import handler
+from ebs_backup.handler import RESERVE, lambda_handler
+from ebs_backup.model.request import RequestError
+from ebs_backup.model.values import Problem
+from ebs_backup.report import store
+from ebs_backup.report.document import COUNTS, RunFailed
+from ebs_backup.report.region import RegionReport, Standing, Work
+from ebs_backup.runs.rounds import MAX_ROUNDS, MAX_STALLED, PAUSE, REFILLED, following
+from sandbox.ec2 import Fault, Rate, Request, Simulator
+from tests.unit.builders import RUN
+from tests.unit.conftest import Connect, SimulatedTime
+from tests.unit.estates import add_instance, add_snapshots, add_volumes
+from tests.unit.state_machine import Bucket, ExecutionFailed, Json, Killed, StateMachine
+
+TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "time": RUN, "detail": {}}
+OPERATIONS = ("CreateSnapshot", "CreateSnapshots", "CreateTags", "DeleteSnapshot")
+REGIONS = ["eu-west-1", "eu-west-2", "us-east-1"]
+POLICY = {
+    "name": "nightly",
+    "regions": REGIONS,
+    "report_bucket": "reports",
+    "report_prefix": "nightly/reports/",
+    "rounds_prefix": "nightly/rounds/",
+    # A tenth of EC2's, so that a tenth of the volumes takes several rounds.
+    "request_bursts": dict.fromkeys(OPERATIONS, 10),
+    "request_rates": dict.fromkeys(OPERATIONS, 0.5),
+}
+RETENTION = {"retention": {"last": 1}, "max_deletions_percent": 100}
+
+
+class Deployment:
+    """The function as deployed for the workflow, its state machine and its bucket."""
+
+    def __init__(self, ec2: Simulator, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.aws_request_id = "request-1"
+        self.seconds = 900.0
+        self.bucket = bucket
+        self.machine = StateMachine(self.invoke, ec2)
+        self.deaths: dict[str, list[float]] = {}  # region -> after how many creating calls its visits die, one by one
+        self._region, self._left = "", math.inf
+        self._environment = monkeypatch
+        ec2.hooks.append(self._live)
+        self.deploy()
+
+    def deploy(self, **deployment: object) -> None:
+        self._environment.setenv("POLICY", json.dumps(POLICY | deployment))
+
+    def get_remaining_time_in_millis(self) -> int:
+        return round(self.seconds * 1000)
+
+    def invoke(self, payload: Json) -> Json:
+        self._region, self._left = payload.get("region", ""), math.inf
+        if deaths := self.deaths.get(self._region):
+            self._left = deaths.pop(0)
+        return lambda_handler(payload, self)
+
+    def _live(self, request: Request) -> None:
+        if request.action.startswith("Create"):
+            self._left -= 1
+        if self._left < 0:
+            raise Killed
+
+    def execute(self, event: object = TICK, name: str = "execution-1") -> Json:
+        return self.machine.execute(event, name)
+
+    @property
+    def reports(self) -> list[Json]:
+        stored = [key for key in self.bucket.objects if key.startswith("nightly/reports/") and key.endswith(".json")]
+        return [self.bucket.json(key) for key in stored]
+
+
+@pytest.fixture
+def deployment(
+    connect: Connect,  # noqa: ARG001
+    ec2: Simulator,
+    clock: SimulatedTime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Deployment:
+    bucket = Bucket()
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setattr(handler, "SystemClock", lambda: clock)
+    monkeypatch.setattr(store, "_client", lambda: bucket)
+    return Deployment(ec2, bucket, monkeypatch)
+
+
+def _snapshots(ec2: Simulator, region: str) -> Counter[str]:
+    of_run = [s for s in ec2.regions[region].snapshots.values() if s.tags.get("ebs-backup:RunId") == RUN]
+    return Counter(snapshot.volume_id for snapshot in of_run)
+
+
+def _told(caplog: pytest.LogCaptureFixture) -> dict[str, Json]:
+    """Return what was logged of each region in the end and of the run, but for the time that it took."""
+    ends = [r.__dict__ for r in caplog.records if r.message in ("region_completed", "run_completed")]
+    return {each.get("region", "run"): each["report"] | {"duration_seconds": None} for each in ends}
+
+
+def _stored(execution: str = "execution-1") -> str:
+    return f"nightly/rounds/{RUN}/{execution}/eu-west-1.json"
+
+
+def _visit(**changes: object) -> Json:
+    run = {"run_id": RUN, "execution": "execution-1", "dry_run": False, "started_at": "2026-11-23T03:00:00+00:00"}
+    run |= {"narrowed": False, "regions": 3}
+    return {"step": "visit", "run": run, "region": "eu-west-1", "round": 1, "stalled": 0, "retries": 0, **changes}
+
+
+# --- a whole execution ---
+
+
+def test_a_run_of_one_round_a_region_ends_with_one_report(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 3, "eu-west-1")
+    add_instance(ec2, "i-1", "vol-a", "vol-b", region="us-east-1")
+
+    ended = deployment.execute()
+
+    assert ended["status"] == "completed"
+    assert (ended["totals"]["selected"], ended["totals"]["created"]) == (5, 5)
+    assert deployment.machine.rounds == dict.fromkeys(REGIONS, 1)
+    assert deployment.bucket.json(f"{ended['report']}.json")["totals"] == ended["totals"]
+    assert f"{ended['report']}.html" in deployment.bucket.objects
+
+
+def test_the_report_is_the_one_that_a_single_invocation_makes(
+    deployment: Deployment, ec2: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    _add_all_sorts(ec2)
+    deployment.deploy(**RETENTION)
+
+    with caplog.at_level(logging.INFO):
+        deployment.execute({"dry_run": True, "run_id": "x"})
+        stepwise = _told(caplog)
+        caplog.clear()
+        deployment.invoke({"dry_run": True, "run_id": "x"})
+
+    assert len(stepwise) == len(REGIONS) + 1
+    assert stepwise == _told(caplog)
+
+
+def test_an_estate_beyond_one_invocation_is_done_round_by_round(deployment: Deployment, ec2: Simulator) -> None:
+    ids = add_volumes(ec2, 70, "eu-west-1")
+    add_volumes(ec2, 2, "eu-west-2")
+    deployment.seconds = RESERVE + 15
+
+    ended = deployment.execute()
+
+    assert deployment.machine.rounds["eu-west-1"] > 1
+    assert deployment.machine.rounds["eu-west-2"] == 1
+    assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+    assert (ended["totals"]["created"], ended["totals"]["already_there"], ended["totals"]["unfinished"]) == (72, 0, 0)
+
+
+@pytest.mark.parametrize("seconds", [2, 5, 9])
+def test_however_many_rounds_it_takes_the_totals_are_those_of_a_run_without_a_deadline(
+    deployment: Deployment, ec2: Simulator, seconds: int
+) -> None:
+    _add_all_sorts(ec2)
+    deployment.deploy(**RETENTION)
+    deployment.seconds = RESERVE + seconds
+
+    ended = deployment.execute()
+
+    assert deployment.machine.rounds["eu-west-1"] > 1
+    assert ended["totals"] == {
+        "selected": 44,
+        "created": 44,
+        "already_there": 0,
+        "tagged": 16,
+        "deleted": 2,
+        "kept": 1,
+        "skipped": 1,
+        "failed": 0,
+        "unfinished": 0,
+    }
+    (report,) = deployment.reports
+    assert report["regions"]["eu-west-1"]["deleted_because"] == {"kept by no rule": 2}
+    assert report["coverage"]["selected"] == 44
+
+
+def _add_all_sorts(ec2: Simulator) -> None:
+    """Add single volumes, sets, one that is left alone, and old snapshots, one of which must not be deleted."""
+    ec2.pending_seconds = 86_400.0
+    add_volumes(ec2, 28)
+    for n in range(4):
+        add_instance(ec2, f"i-{n}", *(f"vol-{n}{letter}" for letter in "abc"))
+    add_instance(ec2, "i-four", "vol-1", "vol-2", "vol-3", "vol-4")
+    add_instance(ec2, "i-out", "vol-out", skipped=("vol-out",))
+    add_snapshots(ec2, "vol-0000", days=3)
+    add_snapshots(ec2, "vol-0001", days=2, shared_with=frozenset({"111122223333"}))
+
+
+def test_a_region_that_fails_fails_the_execution_after_all_others_are_done(
+    deployment: Deployment, ec2: Simulator
+) -> None:
+    add_volumes(ec2, 2, "eu-west-1")
+    ec2.regions["us-east-1"].denied = True
+
+    with pytest.raises(ExecutionFailed, match=r"RunFailed.*1 of 3 regions could not be read.*us-east-1: Describe"):
+        deployment.execute()
+
+    (report,) = deployment.reports
+    assert {name: region["status"] for name, region in report["regions"].items()} == {
+        "eu-west-1": "completed",
+        "eu-west-2": "completed",
+        "us-east-1": "failed",
+    }
+    assert deployment.machine.rounds["us-east-1"] == 1  # a denial is not asked twice
+
+
+def test_a_denial_that_was_expected_fails_nothing(deployment: Deployment, ec2: Simulator) -> None:
+    deployment.deploy(expected_denied_regions=["us-east-1"])
+    ec2.regions["us-east-1"].denied = True
+
+    assert deployment.execute()["status"] == "completed"
+    assert deployment.machine.rounds["us-east-1"] == 1
+
+
+def test_a_failure_is_tried_in_two_further_rounds_and_then_told(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 3, "eu-west-1")
+    ec2.inject(Fault("CreateSnapshot", resource="vol-0001", code="CustomerKeyHasBeenRevoked", times=None))
+
+    with pytest.raises(
+        ExecutionFailed, match=r"1 of 3 volumes have no snapshot of this run.*CustomerKeyHasBeenRevoked"
+    ):
+        deployment.execute()
+
+    assert deployment.machine.rounds["eu-west-1"] == 3
+    (report,) = deployment.reports
+    assert [report["totals"][count] for count in ("created", "already_there", "failed")] == [2, 0, 1]
+
+
+def test_a_failure_that_passes_is_mended_by_a_further_round(deployment: Deployment, ec2: Simulator) -> None:
+    ids = add_volumes(ec2, 3, "eu-west-1")
+    ec2.inject(Fault("CreateSnapshot", resource="vol-0001", code="CustomerKeyHasBeenRevoked"))
+
+    ended = deployment.execute()
+
+    assert deployment.machine.rounds["eu-west-1"] == 2
+    assert (ended["status"], ended["totals"]["created"], ended["totals"]["failed"]) == ("completed", 3, 0)
+    assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+
+
+def test_a_throttled_region_takes_more_rounds_and_is_complete(deployment: Deployment, ec2: Simulator) -> None:
+    ids = add_volumes(ec2, 60, "eu-west-1")
+    for action in ("CreateSnapshot", "CreateSnapshots"):
+        ec2.limits.rates[action] = Rate(5, 1)  # others use up the rest
+    deployment.seconds = RESERVE + 10
+
+    ended = deployment.execute()
+
+    assert deployment.machine.rounds["eu-west-1"] > 1
+    assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+    assert (ended["status"], ended["totals"]["created"]) == ("completed", 60)
+    (report,) = deployment.reports
+    assert sum(report["regions"]["eu-west-1"]["throttled_calls"].values()) > 0
+
+
+def test_a_region_without_any_progress_is_given_up_and_told_of(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 5, "eu-west-1")
+    add_volumes(ec2, 5, "eu-west-2")
+    for action in ("CreateSnapshot", "CreateSnapshots"):
+        ec2.inject(Fault(action, "eu-west-1", code="RequestLimitExceeded", times=None))
+
+    with pytest.raises(ExecutionFailed, match="5 of 10 volumes have no snapshot of this run"):
+        deployment.execute()
+
+    assert deployment.machine.rounds == {"eu-west-1": MAX_STALLED, "eu-west-2": 1, "us-east-1": 1}
+
+
+def test_a_region_that_is_given_up_is_measured_as_by_a_single_invocation(
+    deployment: Deployment, ec2: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for volume_id in add_volumes(ec2, 5, "eu-west-1")[:2]:
+        add_snapshots(ec2, volume_id, days=1)
+    for action in ("CreateSnapshot", "CreateSnapshots"):
+        ec2.inject(Fault(action, "eu-west-1", code="RequestLimitExceeded", times=None))
+
+    with pytest.raises(ExecutionFailed) as failed:
+        deployment.execute()
+    stepwise = _measured(capsys)
+    with pytest.raises(RunFailed):
+        deployment.invoke({"run_id": "another"})
+
+    assert stepwise == _measured(capsys) == (5, 3, 40.0)
+    assert "could not be" not in str(failed.value)
+    (report, _) = deployment.reports
+    assert all("volume_id" in problem for problem in report["regions"]["eu-west-1"]["problems"])
+
+
+@pytest.mark.parametrize(
+    ("number", "stalled", "measured"),
+    [(1, MAX_STALLED - 1, 5), (MAX_ROUNDS, 0, 5), (MAX_ROUNDS - 1, MAX_STALLED - 2, 0)],
+    ids=["stalled", "rounds used up", "another is sure to follow"],
+)
+def test_a_round_that_may_be_the_last_measures_coverage_whatever_it_leaves_undone(
+    deployment: Deployment, ec2: Simulator, number: int, stalled: int, measured: int
+) -> None:
+    deployment.bucket.missing = "NoSuchKey"
+    add_volumes(ec2, 5, "eu-west-1")
+    deployment.seconds = RESERVE
+
+    follows = deployment.invoke(_visit(round=number, stalled=stalled))
+
+    assert follows["again"] == (measured == 0)
+    standing = deployment.bucket.json(_stored())["standing"]
+    assert (standing["unfinished"], standing["coverage"]["measured"]) == (5, measured)
+
+
+def _measured(capsys: pytest.CaptureFixture[str]) -> tuple[int, int, float]:
+    """Return what the metrics that were just printed say of the account."""
+    whole = json.loads(capsys.readouterr().out.splitlines()[0])
+    return whole["ResourcesTargeted"], whole["UncoveredVolumes"], whole["CoveragePercent"]
+
+
+def test_coverage_is_measured_once_in_the_round_that_leaves_nothing_unfinished(
+    deployment: Deployment, ec2: Simulator
+) -> None:
+    asked: list[Request] = []
+    ec2.hooks.append(asked.append)
+    add_volumes(ec2, 50, "eu-west-1")
+    deployment.seconds = RESERVE + 10
+
+    deployment.execute()
+
+    measuring = [r for r in asked if "start-time" in str(r.parameters.get("Filters"))]
+    assert deployment.machine.rounds["eu-west-1"] > 1
+    assert len([r for r in measuring if r.region.name == "eu-west-1"]) == 1
+    (report,) = deployment.reports
+    assert report["coverage"]["selected"] == 50
+
+
+# --- crashes and repetitions ---
+
+
+@pytest.mark.parametrize("deaths", [[0], [1], [3, 3], [19], [math.inf, 0], [math.inf, 3, 3], [7, math.inf, 7]])
+def test_a_round_that_crashes_is_made_again_and_doubles_nothing(
+    deployment: Deployment, ec2: Simulator, deaths: list[float]
+) -> None:
+    ids = add_volumes(ec2, 50, "eu-west-1")
+    deployment.seconds = RESERVE + 5
+    deployment.deaths = {"eu-west-1": deaths}
+
+    ended = deployment.execute()
+
+    assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+    assert ended["status"] == "completed"
+    totals = ended["totals"]
+    assert totals["created"] + totals["already_there"] == totals["selected"] == 50
+    assert not deaths
+
+
+def test_a_round_whose_answer_was_lost_is_made_again_and_counted_once(deployment: Deployment, ec2: Simulator) -> None:
+    ids = add_volumes(ec2, 40, "eu-west-1")
+    begun = deployment.invoke({"step": "begin", "event": TICK, "execution": "execution-1"})
+    deployment.invoke(_visit(run=begun["run"]))  # whose answer got lost
+
+    totals = _rest(deployment, begun, retries=1)["totals"]
+
+    assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+    assert (totals["created"], totals["already_there"], totals["selected"]) == (40, 0, 40)
+
+
+def test_two_executions_of_one_run_at_once_each_tell_what_they_did_themselves(
+    deployment: Deployment, ec2: Simulator
+) -> None:
+    ids = add_volumes(ec2, 20, "eu-west-1")
+    names = ("execution-1", "execution-2")
+    first, second = (deployment.invoke({"step": "begin", "event": TICK, "execution": name}) for name in names)
+    deployment.seconds = RESERVE + 3
+    deployment.invoke(_visit(run=first["run"]))  # which leaves much unfinished
+    ec2.clock.advance(20)
+    deployment.seconds = 900
+
+    totals = [_rest(deployment, second)["totals"], _rest(deployment, first, retries=1)["totals"]]
+
+    assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+    assert [each["created"] + each["already_there"] for each in totals] == [20, 20]
+    assert sum(each["created"] for each in totals) == 20
+    assert [each["unfinished"] for each in totals] == [0, 0]
+
+
+def _rest(deployment: Deployment, begun: Json, **visit: int) -> Json:
+    """Make a round in every region of a run that has begun, and finish it."""
+    for region in begun["regions"]:
+        deployment.invoke(_visit(run=begun["run"], region=region, **visit))
+    visits = [{"region": region, "rounds": 1} for region in begun["regions"]]
+    return deployment.invoke({"step": "finish", "run": begun["run"], "visits": visits})
+
+
+def test_of_a_later_round_that_is_made_again_nothing_is_forgotten(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 50, "eu-west-1")
+    deployment.seconds = RESERVE + 10
+    first = deployment.invoke(_visit())
+    deployment.invoke(_visit(round=2, stalled=first["stalled"]))
+    ec2.clock.advance(60)
+    deployment.seconds = 900
+
+    deployment.invoke(_visit(round=2, stalled=first["stalled"]))
+
+    report = deployment.bucket.json(_stored())
+    assert (report["work"]["created"], report["standing"]["already_there"]) == (50, 0)
+
+
+def test_a_region_whose_visits_crash_again_and_again_has_failed_with_what_it_had_done(
+    deployment: Deployment, ec2: Simulator
+) -> None:
+    add_volumes(ec2, 70, "eu-west-1")
+    add_volumes(ec2, 2, "eu-west-2")
+    deployment.seconds = RESERVE + 10
+    deployment.deaths = {"eu-west-1": [math.inf, 3, 0, 0]}
+
+    with pytest.raises(ExecutionFailed, match=r"eu-west-1: Sandbox.Timedout: Task timed out"):
+        deployment.execute()
+
+    (report,) = deployment.reports
+    region = report["regions"]["eu-west-1"]
+    assert (region["status"], region["problems"][0]) == (
+        "failed",
+        {"operation": "", "code": "Sandbox.Timedout", "message": "Task timed out"},
+    )
+    assert 0 < region["created"] < 70
+    assert region["selected"] == 70
+    assert report["regions"]["eu-west-2"]["created"] == 2
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        (
+            '{"errorType": "Runtime.ExitError", "errorMessage": "RequestId: 1 Error: Runtime exited"}',
+            "RequestId: 1 Error",
+        ),
+        ("The function is in a state of Pending", "The function is in a state of Pending"),
+        ('["no", "object"]', r'\["no", "object"\]'),
+        (None, "\n"),
+    ],
+)
+def test_what_step_functions_says_of_a_crash_is_told_whatever_its_form(
+    deployment: Deployment, cause: str | None, message: str
+) -> None:
+    begun = deployment.invoke({"step": "begin", "event": TICK, "execution": "e"})
+    error = {"Error": "Lambda.Unknown"} | ({"Cause": cause} if cause else {})
+    visits = [{"region": name, "error": error} for name in begun["regions"]]
+
+    with pytest.raises(RunFailed, match=f"eu-west-1: Lambda.Unknown(: )?{message}"):
+        deployment.invoke({"step": "finish", "run": begun["run"], "visits": visits})
+
+
+def test_a_second_execution_of_the_same_run_finds_everything_there(deployment: Deployment, ec2: Simulator) -> None:
+    ids = add_volumes(ec2, 5, "eu-west-1")
+    deployment.execute()
+    ec2.clock.advance(60)
+
+    again = deployment.execute(name="execution-2")
+
+    assert (again["totals"]["created"], again["totals"]["already_there"]) == (0, 5)
+    assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"), [("NoSuchKey", "its rounds left no report"), ("AccessDenied", ".* could not be read from")]
+)
+def test_a_region_whose_report_is_gone_has_failed(
+    deployment: Deployment, ec2: Simulator, answer: str, message: str
+) -> None:
+    deployment.bucket.missing = answer
+    add_volumes(ec2, 1, "eu-west-1")
+    begun = deployment.invoke({"step": "begin", "event": TICK, "execution": "e"})
+    visits = [{"region": name, "rounds": 1} for name in begun["regions"]]
+
+    with pytest.raises(RunFailed, match=f"eu-west-1: StoreError: {message}"):
+        deployment.invoke({"step": "finish", "run": begun["run"], "visits": visits})
+
+
+def test_reports_that_cannot_be_read_are_told_of_and_hide_no_other_failure(deployment: Deployment) -> None:
+    deployment.bucket.closed.add("GetObject")
+
+    with pytest.raises(
+        ExecutionFailed, match=r"3 of 3 regions could not be read.*StoreError: nightly/rounds/.*AccessD"
+    ):
+        deployment.execute()
+
+
+def test_a_report_that_cannot_be_kept_fails_the_visit_after_the_backup(deployment: Deployment, ec2: Simulator) -> None:
+    ids = add_volumes(ec2, 2, "eu-west-1")
+    deployment.bucket.closed.add("PutObject")
+
+    with pytest.raises(ExecutionFailed, match=r"StoreError: nightly/rounds/.*could not be stored"):
+        deployment.execute()
+
+    assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+
+
+# --- less than a whole run ---
+
+
+def test_a_dry_run_takes_one_round_changes_nothing_and_leaves_no_report(
+    deployment: Deployment, ec2: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_volumes(ec2, 2, "eu-west-1")
+
+    ended = deployment.execute({"dry_run": True})
+
+    assert (ended["report"], ended["status"], ended["totals"]["selected"]) == (None, "completed", 2)
+    assert deployment.machine.rounds == dict.fromkeys(REGIONS, 1)
+    assert not [call for call in ec2.calls if not call.action.startswith("Describe")]
+    assert deployment.reports == []
+    (document,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert document["ResourcesTargeted"] == 2
+
+
+def test_a_dry_run_logs_each_action_and_each_verdict_once(
+    deployment: Deployment, ec2: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployment.deploy(**RETENTION)
+    add_volumes(ec2, 2, "eu-west-1")
+    add_snapshots(ec2, "vol-0000", days=3)
+
+    with caplog.at_level(logging.INFO):
+        deployment.execute({"dry_run": True})
+
+    logged = Counter(record.message for record in caplog.records)
+    assert (logged["action_planned"], logged["snapshot_judged"]) == (2 + 2, 3)
+
+
+def test_a_run_of_some_regions_speaks_for_itself_alone(
+    deployment: Deployment, ec2: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_volumes(ec2, 1, "eu-west-1")
+    add_volumes(ec2, 1, "eu-west-2")
+
+    ended = deployment.execute({"regions": ["eu-west-2"]})
+
+    assert (ended["report"], ended["totals"]["created"]) == (None, 1)
+    assert deployment.reports == []
+    assert capsys.readouterr().out == ""
+
+
+def test_a_manual_run_is_named_by_its_execution_unless_it_brings_a_name(deployment: Deployment) -> None:
+    named = [
+        deployment.invoke({"step": "begin", "event": event, "execution": "execution-7"})["run"]["run_id"]
+        for event in ({}, {"run_id": "mine"}, TICK)
+    ]
+
+    assert named == ["execution-7", "mine", RUN]
+
+
+def test_the_metrics_tell_of_the_whole_run_once(
+    deployment: Deployment, ec2: Simulator, clock: SimulatedTime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_volumes(ec2, 50, "eu-west-1")
+    deployment.seconds = RESERVE + 10
+    start = clock.now()
+
+    deployment.execute()
+
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [document.get("Region") for document in documents] == [None, "eu-west-1"]
+    assert documents[0]["SnapshotsCreateStarted"] == 50
+    assert documents[0]["RunDuration"] == pytest.approx(clock.now() - start, abs=0.01)
+
+
+def test_each_round_and_in_the_end_each_region_is_logged(
+    deployment: Deployment, ec2: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_volumes(ec2, 50, "eu-west-1")
+    deployment.seconds = RESERVE + 10
+
+    with caplog.at_level(logging.INFO):
+        deployment.execute()
+
+    told = [(r.message, r.__dict__.get("region")) for r in caplog.records]
+    rounds = [r.__dict__["round"] for r in caplog.records if r.message == "round_completed" and r.region == "eu-west-1"]  # type: ignore[attr-defined]
+    assert rounds == list(range(1, deployment.machine.rounds["eu-west-1"] + 1))
+    assert [each for each in told if each[0] == "region_completed"] == [("region_completed", name) for name in REGIONS]
+    assert [message for message, _ in told][-2:] == ["run_completed", "report_stored"]
+
+
+# --- what goes between the steps ---
+
+
+def test_answers_stay_small_whatever_the_estate(deployment: Deployment, ec2: Simulator) -> None:
+    deployment.deploy(regions=[])
+    add_volumes(ec2, 50, "eu-west-1")
+    deployment.seconds = RESERVE + 10
+    ec2.regions["us-east-1"].denied = True
+
+    with pytest.raises(ExecutionFailed):
+        deployment.execute()
+    ec2.regions["us-east-1"].denied = False
+    ec2.clock.advance(60)
+    deployment.execute()
+
+    regions = len(deployment.machine.rounds)
+    assert regions == 17
+    assert max(len(json.dumps(answer)) for answer in deployment.machine.answers) < 1000 + 100 * regions
+
+
+def test_steps_have_no_place_where_the_engine_is_another(deployment: Deployment) -> None:
+    deployment.deploy(rounds_prefix="")
+
+    with pytest.raises(RequestError, match="step must be left out unless engine is step_functions; got: 'visit'"):
+        deployment.invoke(_visit())
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        ({"step": "rest"}, "step must be among begin, visit, finish; got: 'rest'"),
+        ({"step": None}, "step must be among begin, visit, finish; got: None"),
+        ({"step": "begin", "event": {}}, "begin must have a value for: execution"),
+        ({"step": "begin", "event": {}, "execution": 7}, "begin.execution must be of type str; got: '7'"),
+        ({"step": "begin", "event": {"dryrun": True}, "execution": "e"}, "payload keys must be among .*; got: dryrun"),
+        ({"step": "begin", "event": {}, "execution": "e" * 81}, "run_id must be 1 to 80 letters"),
+        (_visit(rounds=1), "keys of visit must be among step, run, region, round, stalled, retries; got: .*'rounds'"),
+        (_visit(round="1"), "visit.round must be of type int; got: '1'"),
+        (_visit(round=True), "visit.round must be of type int; got: 'True'"),
+        (_visit(round=0), "round must be 1 or more, stalled and retries 0 or more; got: 0, 0, 0"),
+        (_visit(stalled=-1), "round must be 1 or more, stalled and retries 0 or more; got: 1, -1, 0"),
+        (_visit(retries=-1), "round must be 1 or more, stalled and retries 0 or more; got: 1, 0, -1"),
+        (_visit(region="Ireland"), "regions must be region names such as eu-west-1; got: Ireland"),
+        (_visit(region="sa-east-1"), "regions must be within the deployment's regions; got: sa-east-1"),
+        (_visit(run=None), "visit.run must be an object; got: 'None'"),
+        (_visit(run=_visit()["run"] | {"run_id": "x" * 81}), "run_id must be 1 to 80 letters"),
+        (_visit(run=_visit()["run"] | {"started_at": "now"}), "started_at must be a time in ISO 8601 with an offset"),
+        (
+            _visit(run=_visit()["run"] | {"started_at": "2026-11-23T03:00:00"}),
+            "started_at must be a time in ISO 8601 with an offset; got: '2026-11-23T03:00:00'",
+        ),
+        (
+            {"step": "finish", "run": _visit()["run"], "visits": [{"region": "eu-west-1", "rounds": 1}]},
+            "visits must be of the run's 3 regions; got: eu-west-1",
+        ),
+        (
+            {"step": "finish", "run": _visit()["run"], "visits": [{"region": "eu-west-1", "round": 1}]},
+            r"keys of finish.visits\[0\] must be among region, rounds, error",
+        ),
+    ],
+)
+def test_a_payload_that_is_no_step_is_refused_by_key_rule_and_value(
+    deployment: Deployment, ec2: Simulator, payload: Json, message: str
+) -> None:
+    with pytest.raises(RequestError, match=message):
+        deployment.invoke(payload)
+
+    assert not ec2.calls
+
+
+# --- what follows a round ---
+
+
+def _report(*, unfinished: int = 0, curable: bool = False, created: int = 0, **changes: Any) -> RegionReport:
+    standing = Standing(unfinished=unfinished, curable=curable)
+    return RegionReport(region="r", work=Work(created=created), standing=standing, **changes)
+
+
+def _follows(report: RegionReport, number: int = 1, stalled: int = 0) -> tuple[bool, int, int, int]:
+    found = following(report, report, number, stalled)
+    return found.again, found.wait_seconds, found.round, found.stalled
+
+
+def test_a_round_that_ran_out_of_time_is_followed_by_another_once_ec2s_bucket_is_full() -> None:
+    assert _follows(_report(unfinished=5, created=3), stalled=2) == (True, REFILLED, 2, 0)
+
+
+@pytest.mark.parametrize(("stalled", "follows"), [(0, (True, PAUSE)), (1, (True, 2 * PAUSE)), (2, (False, 0))])
+@pytest.mark.parametrize("report", [_report(unfinished=5), _report(curable=True, created=3)])
+def test_after_a_round_that_came_no_nearer_the_pauses_grow_and_the_third_is_the_last(
+    report: RegionReport, stalled: int, follows: tuple[bool, int]
+) -> None:
+    assert _follows(report, stalled=stalled)[:2] == follows
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        _report(created=3),
+        _report(unfinished=5, dry_run=True),
+        RegionReport(region="r", problem=Problem("DescribeVolumes", "UnauthorizedOperation", "no")),
+        RegionReport(region="r", standing=Standing(deletion_brake="would delete 30 of 40 snapshots")),
+    ],
+    ids=["done", "dry run", "denied", "braked"],
+)
+def test_where_nothing_is_left_or_nothing_would_change_there_is_no_other_round(report: RegionReport) -> None:
+    assert _follows(report)[:2] == (False, 0)
+
+
+def test_a_region_that_could_not_be_read_for_a_fault_is_read_again() -> None:
+    unread = RegionReport(region="r", problem=Problem("DescribeVolumes", "InternalError", "no"))
+
+    assert _follows(unread)[0]
+
+
+reports = st.builds(_report, unfinished=st.integers(0, 2), curable=st.booleans(), created=st.integers(0, 2))
+
+
+@given(st.lists(reports, min_size=MAX_ROUNDS, max_size=MAX_ROUNDS))
+def test_whatever_the_rounds_come_to_they_end(rounds: list[RegionReport]) -> None:
+    number, stalled, made = 1, 0, 0
+    for report in rounds:
+        follows = following(report, report, number, stalled)
+        made += 1
+        if not follows.again:
+            break
+        number, stalled = follows.round, follows.stalled
+
+    assert not follows.again
+    assert made <= MAX_ROUNDS
+
+
+def test_every_count_of_a_report_is_in_the_answer(deployment: Deployment) -> None:
+    assert tuple(deployment.execute()["totals"]) == COUNTS
+
+
+def test_nothing_of_one_volume_goes_between_the_steps(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 3, "eu-west-1")
+
+    deployment.execute()
+
+    assert "vol-" not in json.dumps(deployment.machine.answers)
+
+
+def test_a_round_backs_up_before_it_asks_what_the_rounds_before_it_did(deployment: Deployment, ec2: Simulator) -> None:
+    asked: list[Request] = []
+    ec2.hooks.append(asked.append)
+    deployment.bucket.closed.add("GetObject")
+    add_volumes(ec2, 1, "eu-west-1")
+
+    with pytest.raises(store.StoreError):
+        deployment.invoke(_visit(round=2))
+
+    assert "CreateSnapshot" in {request.action for request in asked}
