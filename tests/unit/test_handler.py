@@ -13,7 +13,6 @@ from ebs_backup.report import publish
 from ebs_backup.report.document import RunFailed
 from ebs_backup.report.region import RegionResult
 from ebs_backup.report.store import StoreError
-from ebs_backup.runs import backup as run
 from ebs_backup.runs import visit
 from sandbox.ec2 import Ec2Error as Refusal
 from sandbox.ec2 import Fault, Request, Simulator
