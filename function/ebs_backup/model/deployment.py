@@ -7,10 +7,12 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from ebs_backup.model.limits import PUBLISHED
 from ebs_backup.model.retention import Retention, RetentionError, parse_retention
+from ebs_backup.model.terms import Terms, terms_of
 
 NO_RETENTION = Retention()
 
@@ -35,15 +37,22 @@ class Deployment:
     snapshot_tags: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
     retention: Retention = NO_RETENTION
-    max_deletions_per_run: int = 1000
-    max_deletions_percent: int = 50
+    confirmed_retention: str = ""
+    deletion_delay_days: int = 3
     orphan_retention_days: int | None = None
+    schedule_expression: str = ""
+    created_at: datetime | None = None
     recovery_point_objective_hours: float = 26.0
     report_bucket: str = ""
     report_prefix: str = ""
     rounds_prefix: str = ""
     request_rates: Mapping[str, float] = field(default_factory=dict)
     request_bursts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def terms(self) -> Terms:
+        """All that decides how long a snapshot is kept."""
+        return terms_of(self.retention, self.orphan_retention_days, self.schedule_expression)
 
 
 def parse_deployment(text: str) -> Deployment:

@@ -6,6 +6,7 @@ the creating call and nothing ever changes them afterwards; the role's IAM condi
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.values import Attachment, Create, Snapshot, Volume
@@ -14,6 +15,13 @@ from ebs_backup.model.values import Attachment, Create, Snapshot, Volume
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
 MAX_TAGS = 50
 MAX_LABEL = 255
+
+# A snapshot with this tag, whatever its value, is never deleted.
+HOLD_TAG = "Hold"
+# Says after which time, in ISO 8601 UTC, a snapshot may be deleted. It is empty where the announcement was withdrawn,
+# since the role may not take tags away.
+DELETE_AFTER_TAG = "DeleteAfter"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 # The value of the VolumeId tag of a snapshot whose own tags are still to come.
 PENDING = "pending"
@@ -32,6 +40,20 @@ def ownership_tag(deployment: Deployment) -> tuple[str, str]:
 def run_tag(deployment: Deployment, run_id: str) -> tuple[str, str]:
     """Return the key and value that mark a snapshot as one of a run."""
     return tag_key(deployment, "RunId"), run_id
+
+
+def announcing_tags(deployment: Deployment, delete_after: datetime | None) -> dict[str, str]:
+    """Return the tag that announces the deletion of a snapshot, or withdraws it."""
+    return {tag_key(deployment, DELETE_AFTER_TAG): f"{delete_after:{_TIME}}" if delete_after else ""}
+
+
+def delete_after(deployment: Deployment, snapshot: Snapshot) -> datetime | None:
+    """Return after which time a snapshot may be deleted; None unless a tag announces it in the form used here."""
+    try:
+        text = snapshot.tags.get(tag_key(deployment, DELETE_AFTER_TAG), "")
+        return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def creation_tags(deployment: Deployment, create: Create, region: str, run_id: str) -> dict[str, str]:

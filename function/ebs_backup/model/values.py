@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from ebs_backup.model.origin import Origin
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
@@ -44,7 +46,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot that this deployment made."""
+    """A snapshot; its origin is what its description says of its making."""
 
     id: str
     volume_id: str
@@ -53,6 +55,8 @@ class Snapshot:
     size_gib: int
     tags: Mapping[str, str] = field(default_factory=dict)
     storage_tier: str = "standard"
+    origin: Origin | None = None
+    completed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +132,21 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class Announce:
+    """Mark a snapshot with the time after which it may be deleted; None withdraws the mark."""
+
+    snapshot_id: str
+    volume_id: str
+    reason: str
+    delete_after: datetime | None
+
+    operation = "CreateTags"
+    operations = (operation,)
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete a snapshot that no rule of the retention keeps."""
+    """Delete a snapshot that was announced, and that no rule of the retention keeps."""
 
     snapshot_id: str
     volume_id: str
@@ -139,7 +156,7 @@ class Delete:
     operations = (operation,)
 
 
-Action = Create | Tag | Delete
+Action = Create | Tag | Announce | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +169,12 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a snapshot stays or may go, and why."""
+    """Whether a snapshot stays or is due, and why; one that is due goes after a time, if that is announced."""
 
     snapshot: Snapshot
     keep: bool
     reasons: tuple[str, ...]
+    delete_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
