@@ -72,7 +72,7 @@ def judge_history(history: History, deployment: Deployment, run_id: str, at: dat
     begun = scheduled_time(run_id) or at
     for volume_id, snapshots in by_volume(owned).items():
         days = None if volume_id in history.volume_ids else deployment.orphan_retention_days
-        newest_at = max((s.started_at for s in snapshots if s.state != "error"), default=at)
+        newest_at = max((s.started_at for s in snapshots if s.state != "error"), default=None)
         judged = [_as_it_was(s, begun) for s in snapshots if s.id not in ours]
         verdicts += judge_orphan(judged, deployment.retention, days=days, newest_at=newest_at, at=at)
     return [_final(verdict, deployment) for verdict in verdicts]

@@ -75,7 +75,7 @@ def judge(snapshots: Iterable[Snapshot], retention: Retention) -> tuple[Verdict,
 
 
 def judge_orphan(
-    snapshots: Iterable[Snapshot], retention: Retention, *, days: int | None, newest_at: datetime, at: datetime
+    snapshots: Iterable[Snapshot], retention: Retention, *, days: int | None, newest_at: datetime | None, at: datetime
 ) -> tuple[Verdict, ...]:
     """Return a verdict on each snapshot of a volume that no longer exists, newest first.
 
@@ -84,7 +84,7 @@ def judge_orphan(
     (None: never): until then a volume that somebody deleted by mistake has all of its history.
     """
     verdicts = judge(snapshots, retention)
-    if days is None or not retention.counts or (at - newest_at).days < days:
+    if days is None or newest_at is None or not retention.counts or (at - newest_at).days < days:
         return verdicts
     reason = f"its volume is gone, and its newest snapshot at least {days} days old"
     return tuple(

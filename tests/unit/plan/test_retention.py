@@ -32,7 +32,9 @@ def taken(when: str | date, state: str = "completed") -> Snapshot:
     """Return a snapshot whose id is when it was taken; a date by itself means three o'clock in the morning, UTC."""
     text = str(when)
     at = datetime.fromisoformat(text if "T" in text else f"{text}T03:00")
-    return replace(builders.snapshot(text, "vol-1", state), started_at=at if at.tzinfo else at.replace(tzinfo=UTC))
+    return replace(
+        builders.snapshot(text, "vol-1", state), started_at=at if at.tzinfo else at.replace(tzinfo=UTC), origin=None
+    )
 
 
 def days(first: str, last: str) -> list[date]:
@@ -50,6 +52,15 @@ def gone(verdicts: Iterable[Verdict]) -> dict[str, str]:
 
 def staying(verdicts: Iterable[Verdict]) -> list[Snapshot]:
     return [v.snapshot for v in verdicts if v.keep]
+
+
+def orphaned(
+    history: Iterable[Snapshot], retention: Retention, *, days: int | None, at: datetime
+) -> tuple[Verdict, ...]:
+    """Judge the history of a volume that is gone; it has no snapshots besides."""
+    every = list(history)
+    newest_at = max((s.started_at for s in every if s.state != "error"), default=None)
+    return judge_orphan(every, retention, days=days, newest_at=newest_at, at=at)
 
 
 # --- what a rule counts ---
@@ -128,7 +139,7 @@ def test_without_a_retention_everything_stays_even_what_ended_in_error() -> None
     history = [taken("2020-01-01"), taken("2026-01-01", "error"), taken("2026-01-02", "pending")]
 
     assert gone(judge(history, Retention())) == {}
-    assert gone(judge_orphan(history, Retention(), days=1, at=datetime(2030, 1, 1, tzinfo=UTC))) == {}
+    assert gone(orphaned(history, Retention(), days=1, at=datetime(2030, 1, 1, tzinfo=UTC))) == {}
     assert set(kept(history, Retention()).values()) == {(NO_RETENTION,)}
 
 
@@ -172,11 +183,11 @@ LAST_MOMENT = datetime(2026, 2, 9, 2, 59, tzinfo=UTC)  # a minute before the new
 def test_an_orphans_snapshots_stay_by_the_rules_until_the_newest_is_old_enough(when: datetime) -> None:
     retention = Retention(daily=3, monthly=1)
 
-    assert judge_orphan(ORPHANED, retention, days=30, at=when) == judge(ORPHANED, retention)
+    assert orphaned(ORPHANED, retention, days=30, at=when) == judge(ORPHANED, retention)
 
 
 def test_then_all_of_an_orphans_snapshots_may_go() -> None:
-    verdicts = judge_orphan(ORPHANED, Retention(daily=3), days=30, at=LAST_MOMENT + timedelta(minutes=1))
+    verdicts = orphaned(ORPHANED, Retention(daily=3), days=30, at=LAST_MOMENT + timedelta(minutes=1))
 
     assert not staying(verdicts)
     assert Counter(gone(verdicts).values()) == {
@@ -188,51 +199,35 @@ def test_then_all_of_an_orphans_snapshots_may_go() -> None:
 def test_without_a_number_of_days_an_orphan_keeps_its_last_snapshots_for_ever() -> None:
     far = datetime(2126, 1, 1, tzinfo=UTC)
 
-    assert judge_orphan(ORPHANED, Retention(daily=3), days=None, at=far) == judge(ORPHANED, Retention(daily=3))
+    assert orphaned(ORPHANED, Retention(daily=3), days=None, at=far) == judge(ORPHANED, Retention(daily=3))
 
 
 def test_a_pending_snapshot_counts_as_an_orphans_newest_and_never_goes() -> None:
     history = [*ORPHANED, taken("2026-02-08", "pending")]
     late = datetime(2027, 1, 1, tzinfo=UTC)
 
-    assert judge_orphan(history, Retention(last=1), days=30, at=LAST_MOMENT + timedelta(days=9)) == judge(
+    assert orphaned(history, Retention(last=1), days=30, at=LAST_MOMENT + timedelta(days=9)) == judge(
         history, Retention(last=1)
     )
-    assert [s.state for s in staying(judge_orphan(history, Retention(last=1), days=30, at=late))] == ["pending"]
+    assert [s.state for s in staying(orphaned(history, Retention(last=1), days=30, at=late))] == ["pending"]
 
 
 def test_a_failed_snapshot_does_not_lengthen_an_orphans_life() -> None:
     history = [*ORPHANED, taken("2026-02-08", "error")]
 
-    assert not staying(judge_orphan(history, Retention(last=1), days=30, at=LAST_MOMENT + timedelta(days=1)))
+    assert not staying(orphaned(history, Retention(last=1), days=30, at=LAST_MOMENT + timedelta(days=1)))
 
 
 def test_an_orphan_of_which_nothing_ever_completed_is_cleaned_up() -> None:
     history = [taken("2026-01-01", "error")]
 
-    assert gone(judge_orphan(history, Retention(last=1), days=30, at=LAST_MOMENT)) == {"2026-01-01": ENDED_IN_ERROR}
-
-
-# --- whose snapshot it is ---
-
-
-@pytest.mark.parametrize(
-    ("tagged", "group"),
-    [("vol-2", "vol-2"), ("pending", "vol-1"), ("volume 2", "vol-1"), ("", "vol-1"), (None, "vol-1")],
-    ids=["a copy", "of a set", "overwritten", "emptied", "untagged"],
-)
-def test_a_snapshot_belongs_to_the_volume_that_its_tag_names_or_else_to_the_one_ec2_names(
-    tagged: str | None, group: str
-) -> None:
-    one = replace(taken("2026-01-01"), tags={} if tagged is None else {"b:VolumeId": tagged})
-
-    assert by_volume([one], "b:VolumeId") == {group: (one,)}
+    assert gone(orphaned(history, Retention(last=1), days=30, at=LAST_MOMENT)) == {"2026-01-01": ENDED_IN_ERROR}
 
 
 def test_snapshots_are_grouped_by_volume_in_the_order_of_ids() -> None:
     first, second, other = (builders.snapshot(f"snap-{n}", f"vol-{n % 2}") for n in (1, 3, 2))
 
-    groups = by_volume([first, other, second], "ebs-backup:VolumeId")
+    groups = by_volume([first, other, second])
 
     assert list(groups.items()) == [("vol-0", (other,)), ("vol-1", (first, second))]
 
@@ -503,7 +498,7 @@ def test_an_orphan_keeps_what_the_rules_keep_or_nothing(
 ) -> None:
     at = max((s.started_at for s in history), default=START) + timedelta(days=age)
 
-    left = staying(judge_orphan(history, retention, days=limit, at=at))
+    left = staying(orphaned(history, retention, days=limit, at=at))
 
     assert left == ([] if age >= limit else staying(judge(history, retention)))
 
@@ -554,3 +549,50 @@ def test_a_daily_history_reaches_the_documented_number_of_snapshots_and_keeps_it
 
     assert set(sizes[2 * 366 :]) == {20, 21, 22, 23}
     assert sizes[:7] == [1, 2, 3, 4, 5, 6, 7]
+
+
+# --- the time that a snapshot stands for ---
+
+
+def scheduled(run_at: datetime, started_at: datetime) -> Snapshot:
+    """Return a snapshot of the run of that time, however late it was started."""
+    made = builders.snapshot(
+        f"{run_at:%Y-%m-%dT%H:%M}", "vol-1", started=started_at, RunId=f"{run_at:%Y-%m-%dT%H:%M:%SZ}"
+    )
+    return replace(made, tags={})
+
+
+BOUNDARIES = [
+    datetime.fromisoformat(f"{each}+00:00")
+    for each in (
+        "2026-11-25T00:00",
+        "2026-11-25T13:00",
+        "2026-11-30T00:00",
+        "2027-01-01T00:00",
+        "2028-02-29T00:00",
+        "2028-03-01T00:00",
+    )
+]
+
+
+@given(st.sampled_from(BOUNDARIES), st.integers(-10, 10), st.lists(st.integers(0, 7200), min_size=9, max_size=9))
+def test_period_of_a_scheduled_run_is_that_of_its_scheduled_time(
+    boundary: datetime, minutes: int, delays: list[int]
+) -> None:
+    runs = [boundary + timedelta(days=day, minutes=minutes) for day in range(-4, 5)]
+    history = [scheduled(at, at + timedelta(seconds=delay)) for at, delay in zip(runs, delays, strict=True)]
+
+    kept_days = [snapshot_id[:10] for snapshot_id in kept(history, Retention(daily=7))]
+
+    assert kept_days == [f"{at:%Y-%m-%d}" for at in reversed(runs[-7:])]
+
+
+@given(histories(), st.lists(moments, max_size=8), retentions)
+def test_runs_by_hand_take_no_place_from_scheduled_ones(
+    history: list[Snapshot], by_hand: list[datetime], retention: Retention
+) -> None:
+    others = [builders.snapshot(f"hand-{n}", "vol-1", started=at, RunId=f"by-hand-{n}") for n, at in enumerate(by_hand)]
+
+    assert kept([*history, *others], retention).keys() >= kept(history, retention).keys() - {
+        max(history, key=lambda s: (s.started_at, s.id)).id for _ in history[:1]
+    }
