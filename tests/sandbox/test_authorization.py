@@ -163,11 +163,11 @@ def test_asking_who_one_is_needs_nothing() -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        http("sqs", target="AmazonSQS.DeleteQueue", body=b"{}"),
+        http("sqs", target="AmazonSQS.PurgeQueue", body=b"{}"),
         http("iam", body=b"Action=CreateUser&UserName=x"),
-        http("s3", method="PUT", path="/bucket", query="policy"),
+        http("s3", method="PUT", path="/bucket", query="notification"),
         http("s3", method="GET", path="/bucket/key", query="acl"),
-        http("lambda", method="GET", path="/2015-03-31/functions/f"),
+        http("lambda", method="GET", path="/2015-03-31/layers/l"),
     ],
 )
 def test_a_request_that_no_table_knows_is_an_error(request_: HttpRequest) -> None:
