@@ -9,15 +9,11 @@ import os
 from typing import Any, Protocol
 
 from ebs_backup.aws.clock import SystemClock
-from ebs_backup.aws.ec2 import CALL_TIMEOUT, GRACE
 from ebs_backup.model.deployment import parse_deployment
 from ebs_backup.model.request import parse_request
+from ebs_backup.model.time_budget import working_seconds
 from ebs_backup.report.publish import publish
 from ebs_backup.runs.backup import run
-
-# Seconds before Lambda's timeout at which nothing new starts: reading may go on for a little, the last call may take
-# its time, then comes the report.
-RESERVE = GRACE + CALL_TIMEOUT + 5
 
 # At INFO it tells of every client where its credentials and its endpoint come from.
 logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -38,7 +34,7 @@ def lambda_handler(event: Any, context: Context) -> dict[str, Any]:
     Raises RunFailed, at the very end, if a run left anything undone.
     """
     clock = SystemClock()
-    deadline = clock.now() + context.get_remaining_time_in_millis() / 1000 - RESERVE
+    deadline = clock.now() + working_seconds(context.get_remaining_time_in_millis())
     deployment, home_region = parse_deployment(os.environ["POLICY"]), os.environ["AWS_REGION"]
     if isinstance(event, dict) and "step" in event:
         from ebs_backup.runs.rounds import Workflow  # noqa: PLC0415 - a cold start of the other engine is the quicker without

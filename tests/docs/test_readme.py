@@ -11,10 +11,10 @@ import pytest
 
 from ebs_backup.apply.pacing import SPARE
 from ebs_backup.aws.ec2 import PAGE_SIZE
-from ebs_backup.handler import RESERVE
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.limits import PUBLISHED, Limit
 from ebs_backup.model.tags import tag_key
+from ebs_backup.model.time_budget import RESERVE
 from ebs_backup.plan.selection import OPT_OUT_TAG
 from sandbox.terraform import Terraform
 from tests.docs.markdown import ROOT, codes, commands, fences, rows, section

@@ -3,9 +3,10 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from ebs_backup.aws.ec2 import GRACE, PAGE_SIZE, READ_ATTEMPTS, Region
+from ebs_backup.aws.ec2 import PAGE_SIZE, READ_ATTEMPTS, Region
 from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.codes import Kind
+from ebs_backup.model.time_budget import GRACE
 from ebs_backup.model.values import Attachment, Create, Volume
 from sandbox.ec2 import Attachment as Place
 from sandbox.ec2 import Fault, Simulator
