@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from ebs_backup import handler
-from ebs_backup.handler import RESERVE, lambda_handler
+from ebs_backup.handler import lambda_handler
 from ebs_backup.model.deployment import DeploymentError
 from ebs_backup.model.request import RequestError
+from ebs_backup.model.time_budget import RESERVE
 from ebs_backup.report import publish
 from ebs_backup.report.document import RunFailed
 from ebs_backup.report.region import RegionResult
@@ -256,14 +257,14 @@ def test_an_unexpected_error_of_our_own_in_one_region_stops_no_other(
     function: Function, ec2: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_volumes(ec2, 1)
-    observe = visit.observe  # type: ignore[attr-defined] # a name of the module's own
+    observe = visit.observe_world  # type: ignore[attr-defined] # a name of the module's own
 
     def broken(region: Any, *rest: Any) -> Any:
         if region.name == "us-east-1":
             raise KeyError("VolumeId")
         return observe(region, *rest)
 
-    monkeypatch.setattr(visit, "observe", broken)
+    monkeypatch.setattr(visit, "observe_world", broken)
 
     with pytest.raises(RunFailed, match=r"us-east-1: .*KeyError: 'VolumeId'"):
         function.invoke()
