@@ -1,4 +1,4 @@
-"""Time: the clock the engine goes by, and EC2's request buckets as it knows them."""
+"""Pacing: EC2's request buckets, as far as one who sends requests can know them."""
 
 from ebs_backup.model.limits import Limit
 

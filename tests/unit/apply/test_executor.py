@@ -18,7 +18,9 @@ from botocore.config import Config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ebs_backup.apply.executor import MAX_ATTEMPTS, SETTLED, Executor
+from ebs_backup.apply.creator import SETTLED
+from ebs_backup.apply.executor import Executor
+from ebs_backup.apply.recovery import MAX_ATTEMPTS
 from ebs_backup.aws.clock import Clock as BackupClock
 from ebs_backup.aws.clock import SystemClock
 from ebs_backup.aws.ec2 import Region
@@ -26,7 +28,8 @@ from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.retention import Retention
 from ebs_backup.model.values import Outcome, Plan, Status
-from ebs_backup.observe.region import observe, observe_history
+from ebs_backup.observe.history import observe_history
+from ebs_backup.observe.world import observe_world
 from ebs_backup.plan.creates import plan
 from ebs_backup.plan.expiry import with_expiry
 from sandbox.ec2 import AnswerLost, Attachment, Clock, Fault, Request, Simulator, Volume, attach
@@ -53,7 +56,7 @@ class Runs:
         """Observe, plan, apply."""
         by = by or deployment()
         start = self.clock.now()
-        world = observe(self.region, by, run_id)
+        world = observe_world(self.region, by, run_id)
         made = plan(world, by, run_id)
         engine = Executor(self.region, by, run_id, self.clock, start + seconds)
         outcomes = engine.back_up(made, start, workers)
@@ -65,7 +68,7 @@ class Runs:
     def planned(self, by: Deployment | None = None) -> Plan:
         """Observe and plan, and leave the rest to the test."""
         by = by or deployment()
-        return plan(observe(self.region, by, RUN), by, RUN)
+        return plan(observe_world(self.region, by, RUN), by, RUN)
 
     def engine(self, by: Deployment | None = None) -> Executor:
         """Return an engine that has an hour from now on."""
@@ -995,7 +998,7 @@ def test_invocations_that_really_run_at_the_same_time_make_one_snapshot_of_each_
         time.sleep(delay)
         by, clock = deployment(), SystemClock()
         region = _region_of(session, ec2, clock)
-        made = plan(observe(region, by, RUN), by, RUN)
+        made = plan(observe_world(region, by, RUN), by, RUN)
         Executor(region, by, RUN, clock, clock.now() + 120).back_up(made, clock.now())
 
     with ThreadPoolExecutor(3) as pool:
