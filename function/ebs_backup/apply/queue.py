@@ -7,33 +7,28 @@ import heapq
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum
 
 from ebs_backup.apply.pacing import TokenBucket
 from ebs_backup.aws.clock import Clock
 from ebs_backup.model.limits import Limit
-from ebs_backup.model.values import Action, Problem
+from ebs_backup.model.values import CREATING, Action, Problem
 
 
-class Priority(IntEnum):
-    """Who goes first of those who can go at the same moment. Each priority has a line of its own."""
+class Priority(Enum):
+    """The lines of those who wait, in the order in which they go where several can go at the same moment.
 
-    SET = 1  # it goes by one operation only, and brings further work: its tags
-    SINGLE = 2  # it goes by one operation only, too
-    EITHER = 3  # it takes whichever operation the others leave: then both creating operations end at the same moment
-    TAGS = 4  # can wait until the snapshots are made
-    DELETION = 5  # can wait for all the others
+    The value of each is the operations that can carry out what stands in it, the preferred one first.
+    """
+
+    SET = ("CreateSnapshots",)  # goes by one operation only, and brings further work: its tags
+    SINGLE = ("CreateSnapshot",)  # goes by one operation only, too
+    EITHER = CREATING  # takes whichever operation the others leave: then both creating ones end at the same moment
+    TAGS = ("CreateTags",)  # can wait until the snapshots are made
+    DELETION = ("DeleteSnapshot",)  # can wait for all the others
 
 
-# Which operations can carry out what stands in a line, the preferred one first.
-_OPERATIONS: Mapping[Priority, tuple[str, ...]] = {
-    Priority.SET: ("CreateSnapshots",),
-    Priority.SINGLE: ("CreateSnapshot",),
-    Priority.EITHER: ("CreateSnapshot", "CreateSnapshots"),
-    Priority.TAGS: ("CreateTags",),
-    Priority.DELETION: ("DeleteSnapshot",),
-}
-_PRIORITIES = {operations: priority for priority, operations in _OPERATIONS.items()}
+_ORDER = tuple(Priority)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +41,14 @@ class Choice:
     operation: str
 
     @property
-    def rank(self) -> tuple[float, bool, Priority, int]:
+    def rank(self) -> tuple[float, bool, int, int]:
         """The order of choices: the smallest goes next.
 
         The soonest; of those the one whose bucket is full, since what would refill it is lost; then by priority; and
         then by the preferred operation.
         """
-        preference = _OPERATIONS[self.priority].index(self.operation)
-        return self.ready_at, not self.bucket_is_full, self.priority, preference
+        preference = self.priority.value.index(self.operation)
+        return self.ready_at, not self.bucket_is_full, _ORDER.index(self.priority), preference
 
 
 @dataclass(order=True, slots=True)
@@ -80,7 +75,7 @@ class WorkQueue:
         self._clock = clock
         self._deadline = deadline
         self._changed = threading.Condition()
-        self._lines: dict[Priority, list[Task]] = {priority: [] for priority in sorted(Priority)}
+        self._lines: dict[Priority, list[Task]] = {priority: [] for priority in Priority}
         self._buckets = {operation: TokenBucket(limit, clock.now()) for operation, limit in limits.items()}
         self._sequence = 0
         self._running = 0
@@ -167,7 +162,7 @@ class WorkQueue:
         """Return the operations to choose from: the preferred one alone while its bucket has enough for the line."""
         if not count:
             return ()
-        operations = _OPERATIONS[priority]
+        operations: tuple[str, ...] = priority.value
         enough = self._buckets[operations[0]].tokens(now) >= count
         return operations[:1] if enough else operations
 
@@ -179,7 +174,7 @@ class WorkQueue:
         return task
 
     def _line(self, action: Action) -> list[Task]:
-        return self._lines[_PRIORITIES[action.operations]]
+        return self._lines[Priority(action.operations)]
 
     def _lines_by(self, *operations: str) -> list[list[Task]]:
-        return [line for priority, line in self._lines.items() if not set(operations).isdisjoint(_OPERATIONS[priority])]
+        return [line for priority, line in self._lines.items() if not set(operations).isdisjoint(priority.value)]
