@@ -282,8 +282,8 @@ def test_report_is_stored_unless_it_was_a_dry_run(
     function.invoke({"dry_run": True})
     made = function.invoke()
 
-    ((bucket, prefix, told, _),) = stored
-    assert (bucket, prefix, told) == ("reports", "nightly/reports/", made)
+    ((bucket, prefix, report, _),) = stored
+    assert (bucket, prefix, report) == ("reports", "nightly/reports/", made)
 
 
 def test_run_fails_when_its_report_cannot_be_stored(

@@ -1,6 +1,6 @@
 """The creator: makes the snapshots of a create, each once, and sees that they get the tags of their own volumes.
 
-What there is already, only a look can tell; what an error leads to is `recovery`'s.
+Leaves to a look what there is already, and to `recovery` what an error leads to.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """The executor: carries a plan out in one region, each action once, until all is done or time is up.
 
-What EC2 throttles or asks to wait for goes back into the queue. What fails for good becomes an outcome and stops
-nothing else.
+An action that EC2 throttles or asks to wait for goes back into the queue. One that fails for good becomes an outcome
+and stops no other.
 """
 
 import logging

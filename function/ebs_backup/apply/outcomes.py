@@ -20,7 +20,7 @@ _EVENTS = {
 
 
 class Outcomes:
-    """What came of a region's actions. Any number of threads may add to it: all they do is append to one list."""
+    """A region's outcomes. Any number of threads may add some: each only appends to one list, which is atomic."""
 
     def __init__(self, region: str) -> None:
         self._region = region

@@ -33,7 +33,7 @@ _ORDER = tuple(Priority)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What could go next: the first of a line by one of its operations, from some moment on, in the clock's seconds."""
+    """A choice of what goes next: the first of a line, by one of its operations, from a moment of the clock on."""
 
     ready_at: float
     bucket_is_full: bool
@@ -44,8 +44,8 @@ class Choice:
     def rank(self) -> tuple[float, bool, int, int]:
         """The order of choices: the smallest goes next.
 
-        The soonest; of those the one whose bucket is full, since what would refill it is lost; then by priority; and
-        then by the preferred operation.
+        The soonest goes first. Several at the same moment go by whether the bucket is full, since what would refill a
+        full one is lost; then by priority; then by the preferred operation.
         """
         preference = self.priority.value.index(self.operation)
         return self.ready_at, not self.bucket_is_full, _ORDER.index(self.priority), preference

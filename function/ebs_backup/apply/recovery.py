@@ -1,4 +1,4 @@
-"""What an error leads to: the action is sent again slower, is tried again, or is given up.
+"""Recovery from an error: the action is sent again slower, is tried again, or is given up.
 
 A pure function of the error, the action and the attempts so far. Sources: `model.codes`.
 """
@@ -24,7 +24,7 @@ class SlowDown:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The action is tried again after so many seconds; whether the try that failed counts as an attempt."""
+    """The action is tried again after some seconds; `counts` says if the try that failed counts as an attempt."""
 
     seconds: float
     counts: bool

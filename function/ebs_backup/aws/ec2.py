@@ -57,7 +57,7 @@ class Region:
         return tuple(sorted(region["RegionName"] for region in answer["Regions"]))
 
     def volumes(self) -> tuple[Volume, ...]:
-        """Return the volumes in use: attached, be the instance running or stopped."""
+        """Return the volumes in use: attached, to a running instance or to a stopped one."""
         # A volume that changes place between two pages is returned twice.
         return tuple({volume.id: volume for volume in self._each_volume({"status": ["in-use"]})}.values())
 
@@ -97,7 +97,7 @@ class Region:
     def create(self, create: Create, operation: str, tags: Mapping[str, str], description: str) -> tuple[Snapshot, ...]:
         """Start the snapshots of a create, by one of its operations: EC2 makes all of a set's, or none."""
         common = {
-            # Of some descriptions EC2 takes ASCII only; the Name tag has the same words as they are.
+            # EC2 takes ASCII only in some descriptions; the Name tag has the same words as they are.
             "Description": description.encode("ascii", "replace").decode(),
             "TagSpecifications": [{"ResourceType": "snapshot", "Tags": _tag_list(tags)}],
         }
@@ -204,7 +204,7 @@ def _tag_list(tags: Mapping[str, str]) -> list[Any]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-# What thousands of volumes and snapshots have in common is kept once: interned.
+# Strings that thousands of volumes and snapshots have in common are kept once: interned.
 
 
 def _tags(raw: Any) -> dict[str, str]:

@@ -55,7 +55,7 @@ def test_look_does_not_count_when_its_answer_took_too_long(runs: Runs, monkeypat
 
 @pytest.mark.parametrize("volumes", [1, 171, 172, 173, 174])
 def test_lost_answer_is_settled_only_by_a_late_enough_look(runs: Runs, volumes: int) -> None:
-    """Another one's look covers it in between, and is still fresh when its own turn comes."""
+    """The look for another volume takes this one in, and is still fresh when its own turn comes."""
     add_volumes(runs.ec2, volumes)
     runs.ec2.visible_after_seconds = 6.0
     runs.ec2.inject(Fault("CreateSnapshot", lost="reset"))
