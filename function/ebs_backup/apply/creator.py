@@ -11,10 +11,8 @@ from ebs_backup.apply.look import Look, Sight
 from ebs_backup.apply.outcomes import Outcomes
 from ebs_backup.apply.queue import Task, WorkQueue
 from ebs_backup.apply.recovery import MAX_ATTEMPTS, GiveUp, give_up_create
-from ebs_backup.aws.clock import Clock
-from ebs_backup.aws.ec2 import Region
+from ebs_backup.apply.region_run import RegionRun
 from ebs_backup.aws.error import Ec2Error
-from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.tags import creation_tags, label, tag_key
 from ebs_backup.model.values import Create, Outcome, Snapshot, Status, Volume
 from ebs_backup.plan.creates import completion, one_by_one
@@ -53,7 +51,7 @@ def next_step(
     return CreateNow()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Creator:
     """Makes one region's snapshots, for any number of threads.
 
@@ -61,11 +59,7 @@ class Creator:
     reads the volume itself.
     """
 
-    region: Region
-    deployment: Deployment
-    run_id: str
-    clock: Clock
-    deadline: float
+    run: RegionRun
     queue: WorkQueue
     outcomes: Outcomes
     look: Look
@@ -79,7 +73,7 @@ class Creator:
     def attempt(self, task: Task, create: Create) -> GiveUp | None:
         """Look, then create what is missing; return how the create is given up, if it is; raise Ec2Error."""
         with self.look.before(create) as seen:
-            step = next_step(task, create, seen, self.clock.now(), self.deadline)
+            step = next_step(task, create, seen, self.run.clock.now(), self.run.deadline)
             match step:
                 case AlreadyThere():
                     self._take_over(task, create, seen)
@@ -102,9 +96,9 @@ class Creator:
         self.queue.put(rest, lost_at=task.lost_at)
 
     def _create(self, task: Task, create: Create) -> None:
-        tags = creation_tags(self.deployment, create, self.region.name, self.run_id)
+        tags = creation_tags(self.run.deployment, create, self.run.region.name, self.run.run_id)
         asked = self.look.without_newcomers(create)
-        snapshots = self.region.create(asked, task.operation, tags, label(create, self.run_id))
+        snapshots = self.run.region.create(asked, task.operation, tags, label(create, self.run.run_id))
         self.queue.accepted(task.operation)
         self.look.created()
         why = create.reason if create.apart else ""
@@ -122,15 +116,15 @@ class Creator:
 
     def _complete(self, snapshots: Iterable[Snapshot]) -> None:
         """Queue the tags that snapshots of this run lack: they have a set's common ones, or another volume's."""
-        key = tag_key(self.deployment, "VolumeId")
+        key = tag_key(self.run.deployment, "VolumeId")
         lacking = [s for s in snapshots if s.tags.get(key) != s.volume_id]
-        if self.deployment.multi_volume_snapshots:  # or the role may not
+        if self.run.deployment.multi_volume_snapshots:  # or the role may not
             self._read_unplanned([s for s in lacking if s.volume_id not in self.volumes])
-            self.queue.put(completion(self.deployment, s, self.volumes.get(s.volume_id)) for s in lacking)
+            self.queue.put(completion(self.run.deployment, s, self.volumes.get(s.volume_id)) for s in lacking)
 
     def _read_unplanned(self, snapshots: Sequence[Snapshot]) -> None:
         """Read the volumes that EC2 took along and that were no part of the plan; unread, they get fewer tags."""
-        key = tag_key(self.deployment, "InstanceId")
+        key = tag_key(self.run.deployment, "InstanceId")
         instance_ids = sorted({s.tags[key] for s in snapshots if key in s.tags})
         with suppress(Ec2Error):
-            self.volumes.update({volume.id: volume for volume in self.region.volumes_of(instance_ids)})
+            self.volumes.update({volume.id: volume for volume in self.run.region.volumes_of(instance_ids)})

@@ -14,13 +14,14 @@ from ebs_backup.apply.look import Look
 from ebs_backup.apply.outcomes import Outcomes
 from ebs_backup.apply.queue import Task, WorkQueue
 from ebs_backup.apply.recovery import GiveUp, Retry, SlowDown, after
+from ebs_backup.apply.region_run import RegionRun
 from ebs_backup.aws.clients import MAX_CONNECTIONS
 from ebs_backup.aws.clock import Clock
 from ebs_backup.aws.ec2 import Region
 from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.codes import Kind
 from ebs_backup.model.deployment import Deployment
-from ebs_backup.model.limits import Limit, limits
+from ebs_backup.model.limits import Limit
 from ebs_backup.model.values import CREATING, Action, Create, Delete, Outcome, Plan, Problem, Status, Tag
 
 log = logging.getLogger(__name__)
@@ -41,31 +42,11 @@ class Executor:
     """
 
     def __init__(self, region: Region, deployment: Deployment, run_id: str, clock: Clock, deadline: float) -> None:
-        self._region = region
-        self._clock = clock
-        self._deadline = deadline
-        self._limits = limits(deployment.request_bursts, deployment.request_rates)
-        self._queue = WorkQueue(clock, deadline, self._limits)
+        self._run = RegionRun(region, deployment, run_id, clock, deadline)
+        self._queue = WorkQueue(clock, deadline, self._run.limits)
         self._outcomes = Outcomes(region.name)
-        self._look = Look(
-            region,
-            deployment=deployment,
-            run_id=run_id,
-            clock=clock,
-            deadline=deadline,
-            queue=self._queue,
-            limits=self._limits,
-        )
-        self._creator = Creator(
-            region=region,
-            deployment=deployment,
-            run_id=run_id,
-            clock=clock,
-            deadline=deadline,
-            queue=self._queue,
-            outcomes=self._outcomes,
-            look=self._look,
-        )
+        self._look = Look(self._run, self._queue)
+        self._creator = Creator(self._run, self._queue, self._outcomes, self._look)
 
     def back_up(self, plan: Plan, observed_at: float, workers: int | None = None) -> tuple[Outcome, ...]:
         """Make and tag all of a plan's snapshots that time allows; a failed action is an outcome, no exception.
@@ -87,11 +68,11 @@ class Executor:
             return
         self._queue.put(actions)
         requests = sum(1 + (len(a.volumes) if isinstance(a, Create) and a.is_set else 0) for a in actions)
-        count = min(workers or _workers(self._limits), math.ceil(requests / REQUESTS_PER_CONNECTION))
-        with ThreadPoolExecutor(count, thread_name_prefix=self._region.name) as pool:
+        count = min(workers or _workers(self._run.limits), math.ceil(requests / REQUESTS_PER_CONNECTION))
+        with ThreadPoolExecutor(count, thread_name_prefix=self._run.region.name) as pool:
             for worker in [pool.submit(self._work) for _ in range(count)]:
                 worker.result()
-        for task in self._queue.drain(*self._limits):
+        for task in self._queue.drain(*self._run.limits):
             self._outcomes.end(task.action, Status.UNFINISHED, "out of time", task.problem)
 
     def _without_those_of_failed_backups(self, deletes: Sequence[Delete]) -> list[Delete]:
@@ -122,20 +103,20 @@ class Executor:
                 if given_up := self._creator.attempt(task, create):
                     self._give_up(task, given_up)
             case Tag() as tag:
-                self._region.tag(tag.snapshot_id, tag.tags)
+                self._run.region.tag(tag.snapshot_id, tag.tags)
                 self._queue.accepted(task.operation)
                 self._outcomes.end(tag, Status.TAGGED)
             case Delete() as delete:
                 self._delete(task, delete)
 
     def _delete(self, task: Task, delete: Delete) -> None:
-        if accounts := self._region.shared_with(delete.snapshot_id):
+        if accounts := self._run.region.shared_with(delete.snapshot_id):
             self._queue.accepted(task.operation, token_spent=False)
             self._outcomes.end(delete, Status.KEPT, f"shared with {', '.join(accounts)}")
-        elif self._clock.now() >= self._deadline:
+        elif self._run.is_over:
             self._queue.again(task, 0.0, token_spent=False)
         else:
-            self._region.delete(delete.snapshot_id)
+            self._run.region.delete(delete.snapshot_id)
             self._queue.accepted(task.operation)
             self._outcomes.end(delete, Status.DELETED, delete.reason)
 
@@ -145,7 +126,7 @@ class Executor:
         sent = error.problem.operation == task.operation  # else it was the look before it that failed
         if sent and isinstance(task.action, Create) and error.kind is not Kind.THROTTLED:
             self._look.forget(task.action)
-            task.lost_at = self._clock.now() if error.kind is Kind.AMBIGUOUS else task.lost_at
+            task.lost_at = self._run.clock.now() if error.kind is Kind.AMBIGUOUS else task.lost_at
         match after(error, task.action, task.attempt, sent=sent):
             case SlowDown():
                 self._queue.throttled(task)

@@ -10,15 +10,13 @@ behind in its answers and what a request may take to arrive; a request that take
 import itertools
 import math
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ebs_backup.apply.queue import WorkQueue
-from ebs_backup.aws.clock import Clock
-from ebs_backup.aws.ec2 import MAX_FILTER_VALUES, Region
-from ebs_backup.model.deployment import Deployment
-from ebs_backup.model.limits import Limit
+from ebs_backup.apply.region_run import RegionRun
+from ebs_backup.aws.ec2 import MAX_FILTER_VALUES
 from ebs_backup.model.tags import ownership_tag, run_tag, tag_key
 from ebs_backup.model.values import Create, Snapshot, Volume
 from ebs_backup.plan.creates import snapshots_of_run
@@ -49,24 +47,9 @@ class Look:
     `_lock` guards all that is known, and is held for moments, never during a call.
     """
 
-    def __init__(
-        self,
-        region: Region,
-        *,
-        deployment: Deployment,
-        run_id: str,
-        clock: Clock,
-        deadline: float,
-        queue: WorkQueue,
-        limits: Mapping[str, Limit],
-    ) -> None:
-        self._region = region
-        self._deployment = deployment
-        self._run_id = run_id
-        self._clock = clock
-        self._deadline = deadline
+    def __init__(self, run: RegionRun, queue: WorkQueue) -> None:
+        self._run = run
         self._queue = queue
-        self._limits = limits
         self._looking = threading.Lock()
         self._lock = threading.Lock()
         self._looked_at: dict[str, float] = {}  # by volume
@@ -93,7 +76,7 @@ class Look:
             if self._is_stale(create):
                 with self._looking:
                     # Still, after whoever looked before?
-                    if self._is_stale(create) and self._clock.now() < self._deadline:
+                    if self._is_stale(create) and not self._run.is_over:
                         self._look([create, *self._others(create)])
             yield self._sight(create)
         finally:
@@ -121,8 +104,8 @@ class Look:
 
     def snapshots_of_instance(self, instance_id: str) -> tuple[Snapshot, ...]:
         """Return what this run's creates made of an instance, planned or not; raise Ec2Error."""
-        key = tag_key(self._deployment, "InstanceId")
-        return self._region.snapshots(self._of_this_run() | {f"tag:{key}": [instance_id]})
+        key = tag_key(self._run.deployment, "InstanceId")
+        return self._run.region.snapshots(self._of_this_run() | {f"tag:{key}": [instance_id]})
 
     def _sight(self, create: Create) -> Sight:
         with self._lock:
@@ -133,7 +116,7 @@ class Look:
             )
 
     def _is_stale(self, create: Create) -> bool:
-        return self._sight(create).is_stale(self._clock.now())
+        return self._sight(create).is_stale(self._run.clock.now())
 
     def _others(self, create: Create) -> list[Create]:
         """Return what a look takes in beside a create: all that is in any thread's hands, and some of what comes next.
@@ -141,7 +124,8 @@ class Look:
         As many as are likely to go while the look is fresh: at most what EC2 lets through, and about twice as many as
         went since the last one.
         """
-        most = math.ceil(sum(self._limits[operation].rate for operation in create.operations) * LOOK_AGE)
+        limits = self._run.limits
+        most = math.ceil(sum(limits[operation].rate for operation in create.operations) * LOOK_AGE)
         with self._lock:
             count = min(most, max(FEW_AHEAD, 2 * self._created_since))
             self._created_since = 0
@@ -155,19 +139,19 @@ class Look:
         creates = [create for create, size in zip(creates, sizes, strict=True) if size <= MAX_FILTER_VALUES]
         attached = self._attached_to({create.instance_id for create in creates if create.instance_id})
         ids = list(dict.fromkeys(volume.id for create in creates for volume in create.volumes))
-        asked_at, snapshots = self._region.snapshots_since(self._of_this_run() | {"volume-id": ids})
+        asked_at, snapshots = self._run.region.snapshots_since(self._of_this_run() | {"volume-id": ids})
         with self._lock:
             self._attached.update(attached)
-            self._found.update(snapshots_of_run(snapshots, self._deployment, self._run_id))
+            self._found.update(snapshots_of_run(snapshots, self._run.deployment, self._run.run_id))
             self._looked_at.update(dict.fromkeys(ids, asked_at))
 
     def _attached_to(self, instance_ids: Collection[str]) -> dict[str, set[str]]:
         attached: dict[str, set[str]] = {instance_id: set() for instance_id in instance_ids}
-        for volume in self._region.volumes_of(sorted(instance_ids)):
+        for volume in self._run.region.volumes_of(sorted(instance_ids)):
             for instance_id in attached.keys() & set(volume.instance_ids):
                 attached[instance_id].add(volume.id)
         return attached
 
     def _of_this_run(self) -> dict[str, list[str]]:
-        marks = ownership_tag(self._deployment), run_tag(self._deployment, self._run_id)
+        marks = ownership_tag(self._run.deployment), run_tag(self._run.deployment, self._run.run_id)
         return {f"tag:{key}": [value] for key, value in marks}
