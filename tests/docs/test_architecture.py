@@ -4,13 +4,15 @@ import re
 
 import pytest
 
-from ebs_backup.apply.executor import FEW_CONNECTIONS, LOOK_AGE, MAX_ATTEMPTS, REQUESTS_PER_CONNECTION, SETTLED
+from ebs_backup.apply.creator import SETTLED
+from ebs_backup.apply.executor import FEW_CONNECTIONS, REQUESTS_PER_CONNECTION
+from ebs_backup.apply.look import LOOK_AGE
 from ebs_backup.apply.pacing import FASTER, SPARE
-from ebs_backup.aws.ec2 import CALL_TIMEOUT, CONNECT_TIMEOUT, GRACE, READ_TIMEOUT
-from ebs_backup.handler import RESERVE
+from ebs_backup.apply.recovery import MAX_ATTEMPTS
 from ebs_backup.model.codes import WAITS, Kind, kind_of
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.tags import MAX_TAGS, creation_tags
+from ebs_backup.model.time_budget import CALL_TIMEOUT, CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, RESERVE
 from ebs_backup.model.values import Attachment, Create, Volume
 from ebs_backup.runs.rounds import PAUSE, REFILLED
 from tests.docs.markdown import ROOT, codes, links, rows, section

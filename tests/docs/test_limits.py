@@ -2,8 +2,8 @@
 
 from ebs_backup.apply.pacing import SPARE
 from ebs_backup.aws.ec2 import PAGE_SIZE
-from ebs_backup.handler import RESERVE
 from ebs_backup.model.limits import PUBLISHED, Limit
+from ebs_backup.model.time_budget import RESERVE
 from tests.docs.markdown import ROOT, rows, section
 
 PAGE = (ROOT / "docs" / "limits.md").read_text("utf-8")

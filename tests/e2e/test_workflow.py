@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ebs_backup.handler import RESERVE
+from ebs_backup.model.time_budget import RESERVE
 from sandbox.backends import Execution
 from sandbox.ec2 import Fault
 from tests.e2e.conftest import BUCKET, DENIED, HOME, Deployment

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 
+from ebs_backup.aws import clients
 from ebs_backup.aws import ec2 as function_ec2
 from ebs_backup.aws.ec2 import Region
 from sandbox.ec2 import Clock, Simulator, attach
@@ -14,7 +15,7 @@ from tests.unit.builders import REGION
 
 
 class SimulatedTime:
-    """The engine's clock, driven by the simulator's: waiting takes no time and moves EC2's clock along."""
+    """The function's clock, driven by the simulator's: waiting takes no time and moves EC2's clock along."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._clock = simulator.clock
@@ -59,7 +60,7 @@ def connect(
     ec2: Simulator, clock: SimulatedTime, session: boto3.Session, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Connect]:
     """Return what connects to a region of the simulator by the function's own means."""
-    function_ec2._client.cache_clear()
+    clients._ec2_client.cache_clear()
     create = session.client
 
     def client(service: str, **options: object) -> object:
@@ -68,9 +69,9 @@ def connect(
         return made
 
     monkeypatch.setattr(session, "client", client)
-    monkeypatch.setattr(function_ec2, "session", lambda: session)
+    monkeypatch.setattr(clients, "session", lambda: session)
     yield lambda name, deadline=float("inf"): function_ec2.connect(name, clock, deadline)
-    function_ec2._client.cache_clear()
+    clients._ec2_client.cache_clear()
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebs_backup import handler
-from ebs_backup.handler import RESERVE, lambda_handler
+from ebs_backup.handler import lambda_handler
 from ebs_backup.model.request import RequestError
+from ebs_backup.model.time_budget import RESERVE
 from ebs_backup.model.values import Problem
 from ebs_backup.report import store
 from ebs_backup.report.document import COUNTS, RunFailed
