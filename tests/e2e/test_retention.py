@@ -150,7 +150,7 @@ def even_a_function_altered_to_delete_foreign_snapshots_cannot(keeper: Deploymen
     assert tried.count("UnauthorizedOperation") >= len(MONTH)
 
 
-def test_retention_from_its_first_night_to_an_altered_function(keeper: Deployment, aws: Sandbox, later: str) -> None:
+def test_retention_deletes_only_what_it_may(keeper: Deployment, aws: Sandbox, later: str) -> None:
     """One step builds on the other, so that they are one test."""
     times = _hours(aws, later)
     lowering_retention_by_mistake_does_not_empty_an_account_in_one_night(keeper, next(times))

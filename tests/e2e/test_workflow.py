@@ -103,16 +103,14 @@ def _rounds(deployment: Deployment, execution: str) -> dict[str, int]:
     return {visit["region"]: visit["rounds"] for visit in finish["visits"]}
 
 
-def test_the_engine_is_switched_in_place_and_the_next_plan_is_empty(workflow: Deployment) -> None:
+def test_state_machine_replaces_the_permission_of_the_schedule(workflow: Deployment) -> None:
     assert not workflow.terraform.changes_pending()
     with pytest.raises(ClientError, match="ResourceNotFoundException"):  # no statement is left
         workflow.aws.client("lambda").get_policy(FunctionName="ebs-backup")
 
 
 @pytest.mark.usefixtures("all_open")
-def test_a_throttled_region_takes_more_rounds_and_is_complete_and_no_other_waits_for_it(
-    workflow: Deployment, later: str
-) -> None:
+def test_throttled_region_takes_more_rounds_alone(workflow: Deployment, later: str) -> None:
     for action in ("CreateSnapshot", "CreateSnapshots"):
         workflow.aws.ec2.inject(Fault(action, HOME, code="RequestLimitExceeded", status=503, times=6))
     _timeout(workflow, SHORT)
@@ -142,7 +140,7 @@ def many_volumes(workflow: Deployment) -> Iterator[Counter[str]]:
 
 
 @pytest.mark.usefixtures("all_open")
-def test_a_region_that_is_too_large_for_one_invocation_is_complete_after_several(
+def test_large_region_is_complete_after_several_rounds(
     workflow: Deployment, many_volumes: Counter[str], later: str
 ) -> None:
     _timeout(workflow, SHORT)
@@ -156,7 +154,7 @@ def test_a_region_that_is_too_large_for_one_invocation_is_complete_after_several
 
 
 @pytest.mark.usefixtures("all_open")
-def test_a_duplicate_event_changes_nothing(workflow: Deployment, later: str) -> None:
+def test_duplicate_event_changes_nothing(workflow: Deployment, later: str) -> None:
     _tick(workflow, later)
     before = workflow.snapshots()
 
@@ -165,9 +163,7 @@ def test_a_duplicate_event_changes_nothing(workflow: Deployment, later: str) -> 
     assert workflow.snapshots() == before
 
 
-def test_a_denied_region_fails_the_execution_and_is_told_of_while_the_others_are_complete(
-    workflow: Deployment, later: str
-) -> None:
+def test_execution_fails_when_a_region_is_denied(workflow: Deployment, later: str) -> None:
     workflow.messages("failed_runs_queue_url")
 
     execution = _tick(workflow, later)
@@ -183,7 +179,7 @@ def test_a_denied_region_fails_the_execution_and_is_told_of_while_the_others_are
     assert record["responsePayload"]["errorMessage"] == execution.cause
 
 
-def test_a_run_by_hand_goes_on_with_a_run_or_takes_the_executions_name(workflow: Deployment, later: str) -> None:
+def test_manual_run_id_defaults_to_the_executions_name(workflow: Deployment, later: str) -> None:
     named = _start(workflow, regions=[OTHER], run_id=later)
     unnamed = _start(workflow, regions=[OTHER], dry_run=True)
 
@@ -207,7 +203,7 @@ def _shortcomings(deployment: Deployment, run_id: str) -> set[str]:
     return {problem for problem, fine in checks.items() if not fine}
 
 
-def test_with_all_grants_a_run_lacks_nothing(workflow: Deployment, later: str) -> None:
+def test_run_is_complete_with_all_grants(workflow: Deployment, later: str) -> None:
     assert _shortcomings(workflow, later) == set()
 
 
@@ -230,7 +226,7 @@ def _without(role: Deployment, sid: str, action: str) -> dict[str, Any]:
     return policy | {"Statement": [s for s in policy["Statement"] if s["Action"]]}
 
 
-def test_these_are_all_the_grants_there_are(roles: dict[str, Deployment]) -> None:
+def test_role_has_exactly_these_grants(roles: dict[str, Deployment]) -> None:
     granted = {
         (name, statement["Sid"], action)
         for name, role in roles.items()
@@ -245,7 +241,7 @@ def test_these_are_all_the_grants_there_are(roles: dict[str, Deployment]) -> Non
 
 
 @pytest.mark.parametrize("grant", GRANTS, ids=" ".join)
-def test_without_any_one_grant_a_run_falls_short(
+def test_run_falls_short_without_any_one_grant(
     workflow: Deployment, roles: dict[str, Deployment], later: str, grant: tuple[str, str, str]
 ) -> None:
     role, sid, action = grant
@@ -255,7 +251,7 @@ def test_without_any_one_grant_a_run_falls_short(
 
 
 @pytest.mark.usefixtures("roles")
-def test_without_leave_to_start_the_state_machine_an_event_waits_in_its_queue(workflow: Deployment, later: str) -> None:
+def test_event_waits_in_its_queue_without_leave_to_start(workflow: Deployment, later: str) -> None:
     workflow.aws.client("iam").delete_role_policy(RoleName="ebs-backup-schedule", PolicyName="ebs-backup-schedule")
 
     delivery = workflow.tick(later)
@@ -266,9 +262,7 @@ def test_without_leave_to_start_the_state_machine_an_event_waits_in_its_queue(wo
     assert [message["time"] for message in workflow.messages("undelivered")] == [later]
 
 
-def test_without_any_one_grant_to_deliver_the_log_the_state_machine_cannot_be_updated(
-    workflow: Deployment, roles: dict[str, Deployment]
-) -> None:
+def test_update_is_refused_without_any_one_log_grant(workflow: Deployment, roles: dict[str, Deployment]) -> None:
     role, steps = roles["ebs-backup-workflow"], workflow.aws.client("stepfunctions")
     logging = steps.describe_state_machine(stateMachineArn=MACHINE)["loggingConfiguration"]
     policy = role.policy()
@@ -292,7 +286,7 @@ def test_without_any_one_grant_to_deliver_the_log_the_state_machine_cannot_be_up
         ("ec2", "describe_volumes", {"MaxResults": 5}),
     ],
 )
-def test_the_state_machine_can_do_nothing_else(
+def test_state_machine_can_do_nothing_else(
     workflow: Deployment, service: str, attempt: str, arguments: dict[str, Any]
 ) -> None:
     role = workflow.aws.client("iam").get_role(RoleName="ebs-backup-workflow")["Role"]["Arn"]

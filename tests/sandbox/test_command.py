@@ -15,7 +15,7 @@ def running() -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-def test_the_command_says_how_to_use_it_and_ends_when_interrupted(running: subprocess.Popen[str]) -> None:
+def test_command_prints_instructions_and_ends_when_interrupted(running: subprocess.Popen[str]) -> None:
     assert running.stdout is not None
     told = [running.stdout.readline() for _ in range(8)]
     exports = dict(line.removeprefix("export ").strip().split("=", 1) for line in told if line.startswith("export"))

@@ -52,7 +52,7 @@ def logged(aws: Sandbox, group: str) -> list[dict[str, Any]]:
     return [json.loads(event["message"]) for event in found]
 
 
-def test_the_deployed_package_runs_with_its_environment_and_its_roles_credentials(aws: Sandbox) -> None:
+def test_function_runs_with_its_environment_and_its_role(aws: Sandbox) -> None:
     arn = role(aws, allow("ec2:DescribeVolumes"))
     variables = {"Variables": {"POLICY": "nightly"}}
     function(aws, WHO_AND_WHERE, arn, Environment=variables, MemorySize=256, Timeout=30)
@@ -69,7 +69,7 @@ def test_the_deployed_package_runs_with_its_environment_and_its_roles_credential
     }
 
 
-def test_what_the_role_may_not_do_fails_the_function(aws: Sandbox) -> None:
+def test_function_fails_when_its_role_lacks_a_permission(aws: Sandbox) -> None:
     function(aws, WHO_AND_WHERE, role(aws), Environment={"Variables": {"POLICY": "nightly"}})
     error, told = invoke(aws)
     assert error == "Unhandled"
@@ -77,7 +77,7 @@ def test_what_the_role_may_not_do_fails_the_function(aws: Sandbox) -> None:
     assert "ec2:DescribeVolumes" in told["errorMessage"]
 
 
-def test_an_action_that_the_tables_do_not_know_is_refused_by_name(aws: Sandbox) -> None:
+def test_unknown_action_is_refused_by_name(aws: Sandbox) -> None:
     function(aws, DELETES_A_QUEUE, role(aws, allow("*")))
     error, told = invoke(aws)
     assert error == "Unhandled"
@@ -94,7 +94,7 @@ def test_an_action_that_the_tables_do_not_know_is_refused_by_name(aws: Sandbox) 
     ],
     ids=["an exception", "an exit", "a timeout"],
 )
-def test_a_function_that_does_not_return_is_reported_as_unhandled(
+def test_function_that_does_not_return_is_reported_as_unhandled(
     aws: Sandbox, body: str, timeout: int, error_type: str, words: str
 ) -> None:
     function(aws, f"def lambda_handler(event, context):\n    {body}\n", role(aws), Timeout=timeout)
@@ -103,13 +103,13 @@ def test_a_function_that_does_not_return_is_reported_as_unhandled(
     assert words in told["errorMessage"]
 
 
-def test_a_package_that_cannot_be_imported_is_reported(aws: Sandbox) -> None:
+def test_package_that_cannot_be_imported_is_reported(aws: Sandbox) -> None:
     function(aws, "import nothing_of_this_name", role(aws))
     error, told = invoke(aws)
     assert (error, told["errorType"]) == ("Unhandled", "Runtime.ImportModuleError")
 
 
-def test_new_code_is_what_runs(aws: Sandbox) -> None:
+def test_function_runs_new_code_after_an_update(aws: Sandbox) -> None:
     function(aws, "def lambda_handler(event, context): return 1", role(aws))
     assert invoke(aws) == (None, 1)
     aws.client("lambda").update_function_code(
@@ -118,7 +118,7 @@ def test_new_code_is_what_runs(aws: Sandbox) -> None:
     assert invoke(aws) == (None, 2)
 
 
-def test_a_dry_run_and_an_unknown_function_run_nothing(aws: Sandbox) -> None:
+def test_nothing_runs_for_a_dry_run_or_an_unknown_function(aws: Sandbox) -> None:
     function(aws, FAILS, role(aws))
     client = aws.client("lambda")
     assert client.invoke(FunctionName="backup", InvocationType="DryRun")["StatusCode"] == 204
@@ -128,19 +128,19 @@ def test_a_dry_run_and_an_unknown_function_run_nothing(aws: Sandbox) -> None:
         client.invoke(FunctionName="backup", Payload=b"{not json")
 
 
-def test_the_log_comes_with_the_answer_when_asked_for(aws: Sandbox) -> None:
+def test_log_comes_with_the_answer_when_asked_for(aws: Sandbox) -> None:
     function(aws, "def lambda_handler(event, context): print('seen')", role(aws))
     answer = aws.client("lambda").invoke(FunctionName="backup", LogType="Tail")
     assert "LogResult" in answer
 
 
-def test_a_role_that_does_not_trust_lambda_cannot_be_used(aws: Sandbox) -> None:
+def test_role_that_does_not_trust_lambda_cannot_be_used(aws: Sandbox) -> None:
     function(aws, ECHO, role(aws, service="ec2.amazonaws.com"))
     with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
         aws.client("lambda").invoke(FunctionName="backup")
 
 
-def test_an_environment_encrypted_with_a_key_needs_kms_decrypt(aws: Sandbox) -> None:
+def test_environment_encrypted_with_a_key_needs_kms_decrypt(aws: Sandbox) -> None:
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     arn = role(aws)
     function(aws, ECHO, arn, KMSKeyArn=key)
@@ -165,14 +165,14 @@ def test_json_logs_go_to_the_configured_group_with_lambdas_own_lines(aws: Sandbo
 
 
 @pytest.mark.parametrize("granted", LOGS)
-def test_without_both_permissions_no_log_is_written(aws: Sandbox, granted: str) -> None:
+def test_log_is_not_written_without_both_permissions(aws: Sandbox, granted: str) -> None:
     aws.client("logs").create_log_group(logGroupName="/aws/lambda/backup")
     function(aws, ECHO, role(aws, allow(granted)), LoggingConfig={"LogFormat": "JSON"})
     invoke(aws)
     assert logged(aws, "/aws/lambda/backup") == []
 
 
-def test_an_asynchronous_invocation_is_tried_three_times_and_then_reported(aws: Sandbox) -> None:
+def test_asynchronous_invocation_is_reported_after_three_attempts(aws: Sandbox) -> None:
     failed, dead = queue(aws, "failed"), queue(aws, "dead")
     arn = role(aws, allow("sqs:SendMessage"))
     function(aws, FAILS, arn, DeadLetterConfig={"TargetArn": dead})
@@ -193,7 +193,7 @@ def test_an_asynchronous_invocation_is_tried_three_times_and_then_reported(aws: 
     assert letter["MessageAttributes"]["ErrorMessage"]["StringValue"] == "no backup today"
 
 
-def test_a_changed_invoke_configuration_takes_the_place_of_the_old_one(aws: Sandbox) -> None:
+def test_invoke_configuration_replaces_the_old_one(aws: Sandbox) -> None:
     function(aws, ECHO, role(aws))
     client = aws.client("lambda")
     client.put_function_event_invoke_config(FunctionName="backup", MaximumRetryAttempts=2)
