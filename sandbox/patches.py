@@ -72,7 +72,7 @@ def _leave_to_access(_: FakeBucket, action: str, resource: str) -> PermissionRes
     return PermissionResult.NEUTRAL
 
 
-def install_workflows(client_of: Callable[[str, str, str], Any], pause: Callable[[float], None]) -> None:
+def install_state_machines(client_of: Callable[[str, str, str], Any], pause: Callable[[float], None]) -> None:
     """Have state machines' tasks call with a client of service, region and role, and let their pauses pass as told.
 
     moto would call with keys of its own, and sleep. Its interpreter is loaded for this, which takes a second.

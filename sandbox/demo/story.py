@@ -77,7 +77,7 @@ class Story:
         self._screen.say(f"The next day, a service control policy denies [bold]{DENIED}[/].")
         self._account.deny(DENIED)
         self._next_day()
-        self._screen.say(f"\nThe alarm [bold]{ALARM}[/] tells you:")
+        self._screen.say(f"\nThe alarm [bold]{ALARM}[/] says:")
         self._screen.quote(self._account.alarm_text())
         self._screen.say("The message in that queue says:")
         self._screen.quote(self._account.failure())

@@ -1,4 +1,4 @@
-"""Least privilege, proven both ways: a run needs every grant of its role, and every condition of it stops something."""
+"""Least privilege: a run needs every grant of its role, and every condition stops an attempt."""
 
 import copy
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The main job: the zip that Terraform deployed, run with the role it made, on the schedule it set."""
+"""The main job: the deployed function runs from its own zip, with its own role, on its own schedule."""
 
 import json
 from collections import Counter

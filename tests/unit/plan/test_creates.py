@@ -40,9 +40,12 @@ def test_lone_volume_can_use_either_creating_call() -> None:
 
 
 def test_create_snapshots_is_not_used_without_sets() -> None:
-    made = plan(world(volume("vol-1", "i-1")), deployment(multi_volume_snapshots=False), RUN)
+    volumes = (volume("vol-1", "i-1"), volume("vol-2", "i-2"), volume("vol-3", "i-2"))
 
-    assert [action.operations for action in made.actions] == [("CreateSnapshot",)]
+    made = plan(world(*volumes), deployment(multi_volume_snapshots=False), RUN)
+
+    assert _creates(made) == [(None, ["vol-1"]), (None, ["vol-2"]), (None, ["vol-3"])]
+    assert {action.operations for action in made.actions} == {("CreateSnapshot",)}
 
 
 def test_snapshot_with_another_volumes_tags_is_retagged() -> None:
@@ -73,12 +76,6 @@ def test_largest_set_comes_first() -> None:
     volumes = [volume(f"vol-a{n}", "i-a") for n in range(2)] + [volume(f"vol-b{n}", "i-b") for n in range(3)]
 
     assert [instance for instance, _ in _creates(plan(world(*volumes), deployment(), RUN))] == ["i-b", "i-a"]
-
-
-def test_sets_can_be_switched_off() -> None:
-    made = plan(world(volume("vol-1", "i-1"), volume("vol-2", "i-1")), deployment(multi_volume_snapshots=False), RUN)
-
-    assert _creates(made) == [(None, ["vol-1"]), (None, ["vol-2"])]
 
 
 def test_set_leaves_out_volumes_that_are_not_selected() -> None:

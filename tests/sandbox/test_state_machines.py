@@ -54,7 +54,7 @@ def test_task_may_do_what_the_state_machines_role_may(aws: Sandbox) -> None:
     machine = state_machine(aws, allow("lambda:InvokeFunction"), Run=invoke(function(aws, ECHO, role(aws))))
     ended = run(aws, machine, {"a": 1})
     assert (ended["status"], json.loads(ended["output"])["Payload"]) == ("SUCCEEDED", {"a": 1})
-    assert ("lambda:InvokeFunction", f"arn:aws:sts::{ACCOUNT}:assumed-role/engine/states") in [
+    assert ("lambda:InvokeFunction", f"arn:aws:sts::{ACCOUNT}:assumed-role/state-machine/states") in [
         (decision.action, decision.principal) for decision in aws.decisions if decision.allowed
     ]
 
@@ -72,7 +72,7 @@ def test_message_is_sent_as_the_state_machines_role(aws: Sandbox) -> None:
     send = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": parameters, "End": True}
     machine = state_machine(aws, Tell=send)
     assert run(aws, machine, {"said": "so"})["status"] == "FAILED"
-    permitted(aws, "engine", allow("sqs:SendMessage", resource=told))
+    permitted(aws, "state-machine", allow("sqs:SendMessage", resource=told))
     aws.tick("nightly")
     assert [json.loads(message["Body"]) for message in messages(aws, "told")] == [{"said": "so"}]
 
@@ -106,10 +106,10 @@ def test_role_that_cannot_deliver_the_log_is_refused(aws: Sandbox, missing: str)
     steps, group = aws.client("stepfunctions"), f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:g:*"
     destination = {"cloudWatchLogsLogGroup": {"logGroupArn": group}}
     logging = {"level": "ERROR", "includeExecutionData": True, "destinations": [destination]}
-    permitted(aws, "engine", allow(*(set(LOGS) - {missing})))
+    permitted(aws, "state-machine", allow(*(set(LOGS) - {missing})))
     with pytest.raises(Exception, match=rf"AccessDeniedException.*{missing}"):
         steps.update_state_machine(stateMachineArn=machine, loggingConfiguration=logging)
-    permitted(aws, "engine", allow(*LOGS))
+    permitted(aws, "state-machine", allow(*LOGS))
     steps.update_state_machine(stateMachineArn=machine, loggingConfiguration=logging)
 
 

@@ -21,7 +21,7 @@ _ONE_ATTEMPT: Final = Config(read_timeout=1000, retries={"total_max_attempts": 1
 """A task waits as long as a function may run, and only its own Retry says whether to try again."""
 
 
-class Workflows:
+class StateMachines:
     """The state machines of the account; `endpoint` is where their tasks find AWS."""
 
     def __init__(self, access: Access, pause: Callable[[float], None]) -> None:
@@ -31,7 +31,7 @@ class Workflows:
 
     def prepare(self) -> None:
         """Put ourselves between moto's interpreter and what it calls; the first time this takes a second."""
-        patches.install_workflows(self._client, self._pause)
+        patches.install_state_machines(self._client, self._pause)
 
     def check(self, parameters: Mapping[str, Any], region: str) -> None:
         """Refuse to create or update a state machine whose role cannot be assumed, or cannot deliver its log.
