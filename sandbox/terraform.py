@@ -1,4 +1,4 @@
-"""Runs Terraform on a configuration as a user would, leaving nothing behind in its folder."""
+"""Runs Terraform on a configuration as a user would, and leaves nothing behind in its folder."""
 
 import json
 import os

@@ -126,19 +126,19 @@ class Account:
     # --- the reports ---
 
     def page(self, run_id: str) -> bytes:
-        """Return the report of a run, as a page; of several, the last one."""
-        s3, bucket = self._aws.client("s3"), self._bucket()
-        return bytes(s3.get_object(Bucket=bucket, Key=self._reports(run_id, ".html")[-1])["Body"].read())
+        """Return the report of a run, as a page; of a repeated run, the last one."""
+        pages = [found for found in self._reports() if run_id in found["Key"] and found["Key"].endswith(".html")]
+        last = max(pages, key=lambda found: found["LastModified"])
+        return bytes(self._aws.client("s3").get_object(Bucket=self._bucket(), Key=last["Key"])["Body"].read())
 
     def delete_reports(self) -> None:
         """Delete every report, since Terraform does not destroy a bucket that holds any."""
-        for key in self._reports():
-            self._aws.client("s3").delete_object(Bucket=self._bucket(), Key=key)
+        for found in self._reports():
+            self._aws.client("s3").delete_object(Bucket=self._bucket(), Key=found["Key"])
 
-    def _reports(self, run_id: str = "", ending: str = "") -> list[str]:
+    def _reports(self) -> list[Any]:
         found = self._aws.client("s3").list_objects_v2(Bucket=self._bucket())["Contents"]
-        keys = [each["Key"] for each in found]
-        return [key for key in keys if "/reports/" in key and run_id in key and key.endswith(ending)]
+        return [each for each in found if "/reports/" in each["Key"]]
 
     def _bucket(self) -> str:
         (bucket,) = self._aws.client("s3").list_buckets()["Buckets"]

@@ -93,7 +93,9 @@ class Story:
         )
         self._add(RETENTION)
         self._next_day()
-        self._screen.say("\nThe deletion brake holds where more than half would go. The message in the queue says:")
+        self._screen.say(
+            "\nA mistake must not empty an account, so the deletion brake held. The message in the queue says:"
+        )
         self._screen.quote(self._account.failure())
         self._screen.say("You do want them gone, so you raise the limit:")
         self._add(LOOSER)

@@ -56,10 +56,10 @@ def test_function_runs_with_its_environment_and_its_role(aws: Sandbox) -> None:
     arn = role(aws, allow("ec2:DescribeVolumes"))
     variables = {"Variables": {"POLICY": "nightly"}}
     function(aws, WHO_AND_WHERE, arn, Environment=variables, MemorySize=256, Timeout=30)
-    error, told = invoke(aws)
+    error, answer = invoke(aws)
     assert error is None
-    assert told.pop("left") in range(20_000, 30_000)
-    assert told == {
+    assert answer.pop("left") in range(20_000, 30_000)
+    assert answer == {
         "me": f"arn:aws:sts::{ACCOUNT}:assumed-role/run/backup",
         "volumes": 0,
         "policy": "nightly",
@@ -71,18 +71,18 @@ def test_function_runs_with_its_environment_and_its_role(aws: Sandbox) -> None:
 
 def test_function_fails_when_its_role_lacks_a_permission(aws: Sandbox) -> None:
     function(aws, WHO_AND_WHERE, role(aws), Environment={"Variables": {"POLICY": "nightly"}})
-    error, told = invoke(aws)
+    error, answer = invoke(aws)
     assert error == "Unhandled"
-    assert told["errorType"] == "ClientError"
-    assert "ec2:DescribeVolumes" in told["errorMessage"]
+    assert answer["errorType"] == "ClientError"
+    assert "ec2:DescribeVolumes" in answer["errorMessage"]
 
 
 def test_unknown_action_is_refused_by_name(aws: Sandbox) -> None:
     function(aws, DELETES_A_QUEUE, role(aws, allow("*")))
-    error, told = invoke(aws)
+    error, answer = invoke(aws)
     assert error == "Unhandled"
-    assert "SandboxUnknownAction" in told["errorMessage"]
-    assert "sqs:DeleteQueue" in told["errorMessage"]
+    assert "SandboxUnknownAction" in answer["errorMessage"]
+    assert "sqs:DeleteQueue" in answer["errorMessage"]
 
 
 @pytest.mark.parametrize(
@@ -98,15 +98,15 @@ def test_function_that_does_not_return_is_reported_as_unhandled(
     aws: Sandbox, body: str, timeout: int, error_type: str, words: str
 ) -> None:
     function(aws, f"def lambda_handler(event, context):\n    {body}\n", role(aws), Timeout=timeout)
-    error, told = invoke(aws)
-    assert (error, told["errorType"]) == ("Unhandled", error_type)
-    assert words in told["errorMessage"]
+    error, answer = invoke(aws)
+    assert (error, answer["errorType"]) == ("Unhandled", error_type)
+    assert words in answer["errorMessage"]
 
 
 def test_package_that_cannot_be_imported_is_reported(aws: Sandbox) -> None:
     function(aws, "import nothing_of_this_name", role(aws))
-    error, told = invoke(aws)
-    assert (error, told["errorType"]) == ("Unhandled", "Runtime.ImportModuleError")
+    error, answer = invoke(aws)
+    assert (error, answer["errorType"]) == ("Unhandled", "Runtime.ImportModuleError")
 
 
 def test_function_runs_new_code_after_an_update(aws: Sandbox) -> None:
@@ -183,11 +183,11 @@ def test_asynchronous_invocation_is_reported_after_three_attempts(aws: Sandbox) 
     assert answer["StatusCode"] == 202
     aws.functions.settle()
     (record,) = messages(aws, "failed")
-    told = json.loads(record["Body"])
-    assert told["requestContext"]["condition"] == "RetriesExhausted"
-    assert told["requestContext"]["approximateInvokeCount"] == 3
-    assert told["requestPayload"] == {"a": 1}
-    assert told["responsePayload"]["errorMessage"] == "no backup today"
+    answer = json.loads(record["Body"])
+    assert answer["requestContext"]["condition"] == "RetriesExhausted"
+    assert answer["requestContext"]["approximateInvokeCount"] == 3
+    assert answer["requestPayload"] == {"a": 1}
+    assert answer["responsePayload"]["errorMessage"] == "no backup today"
     (letter,) = messages(aws, "dead")
     assert letter["Body"] == '{"a": 1}'
     assert letter["MessageAttributes"]["ErrorMessage"]["StringValue"] == "no backup today"

@@ -208,9 +208,9 @@ def test_sandbox_is_steered_over_http(aws: Sandbox) -> None:
 
 def test_encrypted_queue_takes_messages_when_the_key_allows(aws: Sandbox) -> None:
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
-    told = queue(aws, "told", KmsMasterKeyId=key)
-    sender = aws.client("sqs", role_arn=role(aws, allow("sqs:SendMessage", resource=told)))
-    url = aws.client("sqs").get_queue_url(QueueName="told")["QueueUrl"]
+    queue_arn = queue(aws, "messages", KmsMasterKeyId=key)
+    sender = aws.client("sqs", role_arn=role(aws, allow("sqs:SendMessage", resource=queue_arn)))
+    url = aws.client("sqs").get_queue_url(QueueName="messages")["QueueUrl"]
     with pytest.raises(Exception, match=r"AccessDenied.*kms:GenerateDataKey"):
         sender.send_message(QueueUrl=url, MessageBody="x")
     permitted(aws, "run", allow("sqs:SendMessage", "kms:GenerateDataKey", "kms:Decrypt"))

@@ -66,15 +66,15 @@ def test_task_may_do_nothing_else(aws: Sandbox) -> None:
 
 
 def test_message_is_sent_as_the_state_machines_role(aws: Sandbox) -> None:
-    told = queue(aws, "told")
-    url = aws.client("sqs").get_queue_url(QueueName="told")["QueueUrl"]
+    queue_arn = queue(aws, "messages")
+    url = aws.client("sqs").get_queue_url(QueueName="messages")["QueueUrl"]
     parameters = {"QueueUrl": url, "MessageBody": {"said.$": "$.said"}}
     send = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": parameters, "End": True}
     machine = state_machine(aws, Tell=send)
     assert run(aws, machine, {"said": "so"})["status"] == "FAILED"
-    permitted(aws, "state-machine", allow("sqs:SendMessage", resource=told))
+    permitted(aws, "state-machine", allow("sqs:SendMessage", resource=queue_arn))
     aws.tick("nightly")
-    assert [json.loads(message["Body"]) for message in messages(aws, "told")] == [{"said": "so"}]
+    assert [json.loads(message["Body"]) for message in messages(aws, "messages")] == [{"said": "so"}]
 
 
 def test_waits_and_retry_pauses_move_only_ec2s_clock(aws: Sandbox) -> None:
