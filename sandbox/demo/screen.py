@@ -73,7 +73,7 @@ class Screen:
         self._console.print(Text(indent("\n".join(["", *lines, ""]), "    "), style=style), soft_wrap=True)
 
     def table(self, title: str, *columns: str, rows: Iterable[tuple[str, ...]], right: str = "") -> None:
-        """Print a table with no cell cut short; `right` names a column of numbers."""
+        """Print a table below an empty line, with no cell cut short; `right` names a column of numbers."""
         table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for column in columns:
             table.add_column(column, no_wrap=True, justify="right" if column == right else "left")
@@ -82,7 +82,8 @@ class Screen:
         with self._console.capture() as captured:
             self._console.print(table)
         # rich fills each line up with spaces, which nobody wants in a file.
-        self._console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+        lines = captured.get().rstrip().splitlines()
+        self._console.file.write("\n".join(["", *(line.rstrip() for line in lines), ""]))
 
     @contextmanager
     def step(self, what: str) -> Iterator[Callable[[str], None]]:

@@ -146,19 +146,18 @@ class Story:
     def _show_snapshots(self) -> None:
         columns = ("Region", "Instance", "Device", "GiB", "Snapshot", "State")
         rows = (row for region in self._account.regions for row in self._account.backed_up(region))
-        self._screen.say()
         self._screen.table("Backed up", *columns, rows=rows, right="GiB")
 
     def _show_what_is_left_out(self) -> None:
         left_out = ((region.name, volume.id, why_not(volume)) for region, volume in self._account.volumes)
         rows = ((region, volume_id, why) for region, volume_id, why in left_out if why)
         self._screen.table("Left out", "Region", "Volume", "Reason", rows=rows)
+        self._screen.say()
 
     def _show_what_is_kept(self) -> None:
         kept = list(self._account.kept(SHOWN))
         volume_id = kept[0][0]
         rows = ((taken, reasons) for volume, taken, reasons in kept if volume == volume_id)
-        self._screen.say()
         self._screen.table(f"Kept of {volume_id}", "Taken at", "Kept as", rows=rows)
 
 
