@@ -393,8 +393,8 @@ variable "retention" {
   nullable    = false
 
   validation {
-    condition     = length(setsubtract(keys(var.retention), ["last", "hourly", "daily", "weekly", "monthly", "yearly"])) == 0
-    error_message = "retention keys must be among last, hourly, daily, weekly, monthly, yearly; got: ${join(", ", setsubtract(keys(var.retention), ["last", "hourly", "daily", "weekly", "monthly", "yearly"]))}."
+    condition     = length(setsubtract(keys(var.retention), local.retention_rules[*].name)) == 0
+    error_message = "retention keys must be among ${join(", ", local.retention_rules[*].name)}; got: ${join(", ", setsubtract(keys(var.retention), local.retention_rules[*].name))}."
   }
 
   validation {
