@@ -69,8 +69,9 @@ class Account:
         self._aws.ec2.clock.advance(timedelta(days=days).total_seconds())
 
     def wait_for_snapshots(self) -> None:
-        """Wait until every snapshot is completed."""
+        """Wait until every snapshot is completed; later ones complete at once, so that nobody waits again."""
         self._aws.ec2.clock.sleep(self._aws.ec2.pending_seconds)
+        self._aws.ec2.pending_seconds = 0
 
     def deny(self, name: str) -> None:
         """Deny a region, as a service control policy of the organization does."""
