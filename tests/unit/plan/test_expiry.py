@@ -34,7 +34,7 @@ def _deleted(made: Plan) -> list[str]:
     return [action.snapshot_id for action in made.actions if isinstance(action, Delete)]
 
 
-def test_what_no_rule_keeps_is_deleted() -> None:
+def test_snapshot_is_deleted_when_no_rule_keeps_it() -> None:
     made = expired(_history("vol-1", 4), deployment(retention=DAILY), "vol-1")
 
     assert _deleted(made) == ["snap-vol-1-003", "snap-vol-1-004"]
@@ -44,7 +44,7 @@ def test_what_no_rule_keeps_is_deleted() -> None:
     ]
 
 
-def test_a_plan_keeps_what_it_makes_and_deletes_after_it() -> None:
+def test_plan_keeps_its_own_snapshots_and_deletes_last() -> None:
     create = Create((volume("vol-1", "i-1"),), "no snapshot of this run yet")
     history = History(REGION, _history("vol-1", 3))
 
@@ -57,13 +57,13 @@ def test_a_plan_keeps_what_it_makes_and_deletes_after_it() -> None:
 @pytest.mark.parametrize(
     "words", [{"Policy": "weekly"}, {"Region": "us-east-1"}], ids=["of another deployment", "copied from elsewhere"]
 )
-def test_snapshots_that_are_not_this_deployments_are_not_even_judged(words: dict[str, str]) -> None:
+def test_foreign_snapshots_get_no_verdict(words: dict[str, str]) -> None:
     made = expired(_history("vol-1", 9, **words), deployment(retention=DAILY))
 
     assert (made.verdicts, made.actions) == ((), ())
 
 
-def test_an_archived_snapshot_stays() -> None:
+def test_archived_snapshot_stays() -> None:
     history = tuple(replace(s, storage_tier="archive") for s in _history("vol-1", 4))
 
     made = expired(history, deployment(retention=DAILY))
@@ -72,13 +72,13 @@ def test_an_archived_snapshot_stays() -> None:
     assert made.verdicts[-1].reasons == ("in the archive tier",)
 
 
-def test_a_copy_within_the_region_is_not_the_deployments_whatever_its_tags_say() -> None:
+def test_copy_within_the_region_gets_no_verdict() -> None:
     copies = tuple(replace(s, volume_id="vol-ffffffff") for s in _history("vol-1", 9))
 
     assert expired(copies, deployment(retention=DAILY)).verdicts == ()
 
 
-def test_the_last_snapshots_of_a_vanished_volume_go_after_the_days_given_and_not_before() -> None:
+def test_orphans_last_snapshots_go_after_the_given_days() -> None:
     lost = tuple(replace(s, started_at=s.started_at - timedelta(days=29)) for s in _history("vol-1", 2))
 
     assert _deleted(expired(lost, deployment(retention=DAILY))) == []
@@ -94,7 +94,7 @@ def _of_many_volumes(volumes: int, days: int) -> tuple[Snapshot, ...]:
     return tuple(s for n in range(volumes) for s in _history(f"vol-{n}", days))
 
 
-def test_a_run_never_deletes_more_than_it_may_and_says_what_it_would_have() -> None:
+def test_brake_holds_above_max_deletions_per_run() -> None:
     braked = expired(_of_many_volumes(30, 5), deployment(retention=DAILY, max_deletions_per_run=89))
     fine = expired(
         _of_many_volumes(30, 5), deployment(retention=DAILY, max_deletions_per_run=90, max_deletions_percent=60)
@@ -105,13 +105,13 @@ def test_a_run_never_deletes_more_than_it_may_and_says_what_it_would_have() -> N
     assert (fine.brake, len(_deleted(fine))) == (None, 90)
 
 
-def test_a_run_never_deletes_more_than_a_share_of_what_there_is() -> None:
+def test_brake_holds_above_max_deletions_percent() -> None:
     braked = expired(_of_many_volumes(30, 5), deployment(retention=DAILY, max_deletions_percent=59))
 
     assert braked.brake == "would delete 90 of 150 snapshots, more than max_deletions_percent = 59"
 
 
-def test_a_few_deletions_are_no_catastrophe_whatever_their_share() -> None:
+def test_percentage_brake_ignores_a_few_deletions() -> None:
     few = expired(_of_many_volumes(2, 12), deployment(retention=DAILY))
     more = expired(_of_many_volumes(3, 9), deployment(retention=DAILY))
 
@@ -119,7 +119,7 @@ def test_a_few_deletions_are_no_catastrophe_whatever_their_share() -> None:
     assert more.brake == "would delete 21 of 27 snapshots, more than max_deletions_percent = 50"
 
 
-def test_snapshots_in_error_hold_nothing_and_do_not_pull_the_brake() -> None:
+def test_brake_ignores_snapshots_in_error() -> None:
     broken = tuple(replace(s, state="error") for s in _of_many_volumes(30, 2))
 
     made = expired(broken, deployment(retention=DAILY))
@@ -128,7 +128,7 @@ def test_snapshots_in_error_hold_nothing_and_do_not_pull_the_brake() -> None:
 
 
 @given(st.integers(1, 30), st.integers(0, 12), st.sets(st.integers(0, 29)), st.integers(1, 90), st.integers(1, 100))
-def test_what_is_due_stays_the_same_whichever_of_the_runs_own_snapshots_are_completed(
+def test_due_deletions_do_not_depend_on_own_completions(
     volumes: int, days: int, completed: set[int], most: int, percent: int
 ) -> None:
     """Or an attempt that goes on with a run would delete more, and the brake would judge it anew."""
@@ -144,7 +144,7 @@ def test_what_is_due_stays_the_same_whichever_of_the_runs_own_snapshots_are_comp
 
 
 @given(st.integers(0, 40), st.integers(0, 12), st.integers(1, 200), st.integers(1, 100))
-def test_a_plan_deletes_all_that_may_go_or_nothing(volumes: int, days: int, most: int, percent: int) -> None:
+def test_plan_deletes_everything_due_or_nothing(volumes: int, days: int, most: int, percent: int) -> None:
     by = deployment(retention=DAILY, max_deletions_per_run=most, max_deletions_percent=percent)
 
     made = expired(_of_many_volumes(volumes, days), by)

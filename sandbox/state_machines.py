@@ -1,7 +1,7 @@
-"""Step Functions: has state machines act as their role, and makes sure of that role as AWS does.
+"""Step Functions: makes state machines act as their role, and checks that role as AWS does.
 
-moto interprets them. What their tasks call comes in at the front door like anybody's request, and their pauses take no
-time: EC2's clock moves on instead.
+moto interprets the definitions. The calls of their tasks reach the sandbox like any other request. Their pauses take no
+time: EC2's clock moves instead.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,8 +21,8 @@ _ONE_ATTEMPT: Final = Config(read_timeout=1000, retries={"total_max_attempts": 1
 """A task waits as long as a function may run, and only its own Retry says whether to try again."""
 
 
-class Workflows:
-    """The state machines of the account; `endpoint` is where their tasks find AWS."""
+class StateMachines:
+    """The account's state machines; their tasks send requests to `endpoint`."""
 
     def __init__(self, access: Access, pause: Callable[[float], None]) -> None:
         self.endpoint = ""
@@ -30,13 +30,13 @@ class Workflows:
         self._pause = pause
 
     def prepare(self) -> None:
-        """Put ourselves between moto's interpreter and what it calls; the first time this takes a second."""
-        patches.install_workflows(self._client, self._pause)
+        """Replace the clients and pauses of moto's interpreter; the first time this takes a second."""
+        patches.install_state_machines(self._client, self._pause)
 
     def check(self, parameters: Mapping[str, Any], region: str) -> None:
         """Refuse to create or update a state machine whose role cannot be assumed, or cannot deliver its log.
 
-        Step Functions makes sure of both at once: "The state machine IAM Role is not authorized to access the Log
+        Step Functions checks both at once: "The state machine IAM Role is not authorized to access the Log
         Destination".
         """
         arn = (

@@ -1,6 +1,6 @@
-"""The Step Functions engine: the deployed state machine, with the deployed function behind it, as their own roles.
+"""The state machine as deployed, with the deployed function behind it, each with its own role.
 
-The quickstart is switched to it and, in the end, back.
+The tests switch the quickstart to `engine = "step_functions"` and back at the end.
 """
 
 import json
@@ -21,9 +21,11 @@ from sandbox.ec2 import Fault
 from tests.e2e.conftest import BUCKET, DENIED, HOME, Deployment
 from tests.unit.estates import add_volumes
 
-pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("workflow")]
+pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("state machine")]
 
 OTHER = "us-east-1"
+ROLE = "ebs-backup-workflow"
+"""The role of the state machine."""
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:ebs-backup"
 SETTINGS = f'engine  = "step_functions"\n  regions = ["{HOME}", "{OTHER}", "{DENIED}"]\n'
 # In the last seconds of an invocation nothing new starts: this leaves four.
@@ -32,16 +34,16 @@ SHORT, LONG = ceil(RESERVE) + 4, 900
 DENIAL = "UnauthorizedOperation|AccessDenied"
 # (role, statement, action): what a run of the state machine needs, once started, besides what any run needs.
 GRANTS = [
-    ("ebs-backup-workflow", "Visit", "lambda:InvokeFunction"),
-    ("ebs-backup-workflow", "ReportFailedRuns", "sqs:SendMessage"),
+    (ROLE, "Visit", "lambda:InvokeFunction"),
+    (ROLE, "ReportFailedRuns", "sqs:SendMessage"),
     ("ebs-backup", "KeepRounds", "s3:GetObject"),
     ("ebs-backup", "KeepRounds", "s3:PutObject"),
 ]
 
 
 @pytest.fixture(scope="module")
-def workflow(quickstart: Deployment) -> Iterator[Deployment]:
-    """The quickstart with the other engine."""
+def deployed(quickstart: Deployment) -> Iterator[Deployment]:
+    """The quickstart with a state machine."""
     main = _main(quickstart)
     before = main.read_text()
     main.write_text(before.replace('source = "../.."\n', f'source = "../.."\n\n  {SETTINGS}'))
@@ -56,9 +58,9 @@ def _main(deployment: Deployment) -> Path:
 
 
 @pytest.fixture
-def all_open(workflow: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def all_open(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no region be denied."""
-    monkeypatch.setattr(workflow.aws.ec2.regions[DENIED], "denied", False)
+    monkeypatch.setattr(deployed.aws.ec2.regions[DENIED], "denied", False)
 
 
 def _tick(deployment: Deployment, at: str) -> Execution:
@@ -71,9 +73,9 @@ def _start(deployment: Deployment, **payload: object) -> dict[str, Any]:
     """Start an execution by hand and return how it ended."""
     steps = deployment.aws.client("stepfunctions")
     arn = steps.start_execution(stateMachineArn=MACHINE, input=json.dumps(payload))["executionArn"]
-    while (told := steps.describe_execution(executionArn=arn))["status"] == "RUNNING":
+    while (execution := steps.describe_execution(executionArn=arn))["status"] == "RUNNING":
         time.sleep(0.05)
-    return dict(told)
+    return dict(execution)
 
 
 def _in_use(deployment: Deployment, *regions: str) -> Counter[str]:
@@ -96,100 +98,96 @@ def _report(deployment: Deployment, run_id: str) -> Any:
 
 
 def _rounds(deployment: Deployment, execution: str) -> dict[str, int]:
-    """Return region -> rounds, as the last step was told."""
+    """Return region -> rounds, from the input of the last step."""
     history = deployment.aws.client("stepfunctions").get_execution_history(executionArn=execution)["events"]
     entered = [event["stateEnteredEventDetails"] for event in history if "stateEnteredEventDetails" in event]
     [finish] = [json.loads(details["input"]) for details in entered if details["name"] == "Finish"]
     return {visit["region"]: visit["rounds"] for visit in finish["visits"]}
 
 
-def test_the_engine_is_switched_in_place_and_the_next_plan_is_empty(workflow: Deployment) -> None:
-    assert not workflow.terraform.changes_pending()
+def test_plan_is_empty_after_switching_to_a_state_machine(deployed: Deployment) -> None:
+    assert not deployed.terraform.changes_pending()
     with pytest.raises(ClientError, match="ResourceNotFoundException"):  # no statement is left
-        workflow.aws.client("lambda").get_policy(FunctionName="ebs-backup")
+        deployed.aws.client("lambda").get_policy(FunctionName="ebs-backup")
 
 
 @pytest.mark.usefixtures("all_open")
-def test_a_throttled_region_takes_more_rounds_and_is_complete_and_no_other_waits_for_it(
-    workflow: Deployment, later: str
-) -> None:
+def test_throttled_region_takes_more_rounds_alone(deployed: Deployment, later: str) -> None:
     for action in ("CreateSnapshot", "CreateSnapshots"):
-        workflow.aws.ec2.inject(Fault(action, HOME, code="RequestLimitExceeded", status=503, times=6))
-    _timeout(workflow, SHORT)
+        deployed.aws.ec2.inject(Fault(action, HOME, code="RequestLimitExceeded", status=503, times=6))
+    _timeout(deployed, SHORT)
 
-    execution = _tick(workflow, later)
+    execution = _tick(deployed, later)
 
-    _timeout(workflow, LONG)
+    _timeout(deployed, LONG)
     assert execution.status == "SUCCEEDED"
-    assert _made(workflow, later) == _in_use(workflow, HOME, OTHER)
-    rounds = _rounds(workflow, execution.arn)
+    assert _made(deployed, later) == _in_use(deployed, HOME, OTHER)
+    rounds = _rounds(deployed, execution.arn)
     assert rounds[HOME] > 1
     assert (rounds[OTHER], rounds[DENIED]) == (1, 1)
-    report = _report(workflow, later)
-    assert (report["status"], report["totals"]["created"]) == ("completed", sum(_made(workflow, later).values()))
+    report = _report(deployed, later)
+    assert (report["status"], report["totals"]["created"]) == ("completed", sum(_made(deployed, later).values()))
     assert report["totals"]["unfinished"] == report["totals"]["failed"] == 0
     assert json.loads(execution.output)["totals"] == report["totals"]
     assert len(execution.output) < 1000
 
 
 @pytest.fixture
-def many_volumes(workflow: Deployment) -> Iterator[Counter[str]]:
+def many_volumes(deployed: Deployment) -> Iterator[Counter[str]]:
     """More volumes, for as long as a test lasts, than EC2 lets through in one short invocation."""
-    region = workflow.aws.ec2.regions[DENIED]
-    ids = add_volumes(workflow.aws.ec2, 300, DENIED)
+    region = deployed.aws.ec2.regions[DENIED]
+    ids = add_volumes(deployed.aws.ec2, 300, DENIED)
     yield Counter(ids)
     region.add(*(replace(region.volumes[volume_id], attachments=()) for volume_id in ids))
 
 
 @pytest.mark.usefixtures("all_open")
-def test_a_region_that_is_too_large_for_one_invocation_is_complete_after_several(
-    workflow: Deployment, many_volumes: Counter[str], later: str
+def test_large_region_is_complete_after_several_rounds(
+    deployed: Deployment, many_volumes: Counter[str], later: str
 ) -> None:
-    _timeout(workflow, SHORT)
+    _timeout(deployed, SHORT)
 
-    ended = _start(workflow, regions=[DENIED], run_id=later)
+    ended = _start(deployed, regions=[DENIED], run_id=later)
 
-    _timeout(workflow, LONG)
+    _timeout(deployed, LONG)
     assert ended["status"] == "SUCCEEDED"
-    assert _rounds(workflow, ended["executionArn"])[DENIED] > 1
-    assert many_volumes <= _made(workflow, later) == _in_use(workflow, DENIED)
+    assert _rounds(deployed, ended["executionArn"])[DENIED] > 1
+    assert many_volumes <= _made(deployed, later) == _in_use(deployed, DENIED)
 
 
 @pytest.mark.usefixtures("all_open")
-def test_a_duplicate_event_changes_nothing(workflow: Deployment, later: str) -> None:
-    _tick(workflow, later)
-    before = workflow.snapshots()
+def test_duplicate_event_changes_nothing(deployed: Deployment, later: str) -> None:
+    _tick(deployed, later)
+    before = deployed.snapshots()
 
-    assert _tick(workflow, later).status == "SUCCEEDED"
+    assert _tick(deployed, later).status == "SUCCEEDED"
 
-    assert workflow.snapshots() == before
+    assert deployed.snapshots() == before
 
 
-def test_a_denied_region_fails_the_execution_and_is_told_of_while_the_others_are_complete(
-    workflow: Deployment, later: str
-) -> None:
-    workflow.messages("failed_runs_queue_url")
+def test_execution_fails_when_a_region_is_denied(deployed: Deployment, later: str) -> None:
+    deployed.messages("failed_runs_queue_url")
 
-    execution = _tick(workflow, later)
+    execution = _tick(deployed, later)
 
     assert (execution.status, execution.error) == ("FAILED", "RunFailed")
     assert f"- {DENIED}: DescribeSnapshots: Una" in execution.cause
-    assert _made(workflow, later) == _in_use(workflow, HOME, OTHER)
-    assert _report(workflow, later)["regions"][DENIED]["status"] == "failed"
-    [record] = workflow.messages("failed_runs_queue_url")
+    assert _made(deployed, later) == _in_use(deployed, HOME, OTHER)
+    assert _report(deployed, later)["regions"][DENIED]["status"] == "failed"
+    [record] = deployed.messages("failed_runs_queue_url")
     assert record["requestPayload"]["time"] == later
     assert record["requestContext"]["executionArn"] == execution.arn
     assert record["responsePayload"]["errorType"] == "RunFailed"
     assert record["responsePayload"]["errorMessage"] == execution.cause
 
 
-def test_a_run_by_hand_goes_on_with_a_run_or_takes_the_executions_name(workflow: Deployment, later: str) -> None:
-    named = _start(workflow, regions=[OTHER], run_id=later)
-    unnamed = _start(workflow, regions=[OTHER], dry_run=True)
+def test_manual_run_id_defaults_to_the_executions_name(deployed: Deployment, later: str) -> None:
+    named = _start(deployed, regions=[OTHER], run_id=later)
+    unnamed = _start(deployed, regions=[OTHER], dry_run=True)
 
     assert named["status"] == unnamed["status"] == "SUCCEEDED"
-    assert _made(workflow, later) == _in_use(workflow, OTHER)
-    assert _made(workflow, unnamed["name"]) == Counter()
+    assert _made(deployed, later) == _in_use(deployed, OTHER)
+    assert _made(deployed, unnamed["name"]) == Counter()
 
 
 # --- least privilege ---
@@ -207,15 +205,15 @@ def _shortcomings(deployment: Deployment, run_id: str) -> set[str]:
     return {problem for problem, fine in checks.items() if not fine}
 
 
-def test_with_all_grants_a_run_lacks_nothing(workflow: Deployment, later: str) -> None:
-    assert _shortcomings(workflow, later) == set()
+def test_run_is_complete_with_all_grants(deployed: Deployment, later: str) -> None:
+    assert _shortcomings(deployed, later) == set()
 
 
 @pytest.fixture
-def roles(workflow: Deployment) -> Iterator[dict[str, Deployment]]:
+def roles(deployed: Deployment) -> Iterator[dict[str, Deployment]]:
     """Handles on the policies of the three roles, which are put back in the end."""
-    names = ("ebs-backup", "ebs-backup-workflow", "ebs-backup-schedule")
-    roles = {name: Deployment(workflow.aws, workflow.terraform, name=name) for name in names}
+    names = ("ebs-backup", ROLE, "ebs-backup-schedule")
+    roles = {name: Deployment(deployed.aws, deployed.terraform, name=name) for name in names}
     policies = {name: role.policy() for name, role in roles.items()}
     yield roles
     for name, policy in policies.items():
@@ -230,7 +228,7 @@ def _without(role: Deployment, sid: str, action: str) -> dict[str, Any]:
     return policy | {"Statement": [s for s in policy["Statement"] if s["Action"]]}
 
 
-def test_these_are_all_the_grants_there_are(roles: dict[str, Deployment]) -> None:
+def test_role_has_exactly_these_grants(roles: dict[str, Deployment]) -> None:
     granted = {
         (name, statement["Sid"], action)
         for name, role in roles.items()
@@ -245,31 +243,29 @@ def test_these_are_all_the_grants_there_are(roles: dict[str, Deployment]) -> Non
 
 
 @pytest.mark.parametrize("grant", GRANTS, ids=" ".join)
-def test_without_any_one_grant_a_run_falls_short(
-    workflow: Deployment, roles: dict[str, Deployment], later: str, grant: tuple[str, str, str]
+def test_run_falls_short_without_any_one_grant(
+    deployed: Deployment, roles: dict[str, Deployment], later: str, grant: tuple[str, str, str]
 ) -> None:
     role, sid, action = grant
     roles[role].put_policy(_without(roles[role], sid, action))
 
-    assert _shortcomings(workflow, later)
+    assert _shortcomings(deployed, later)
 
 
 @pytest.mark.usefixtures("roles")
-def test_without_leave_to_start_the_state_machine_an_event_waits_in_its_queue(workflow: Deployment, later: str) -> None:
-    workflow.aws.client("iam").delete_role_policy(RoleName="ebs-backup-schedule", PolicyName="ebs-backup-schedule")
+def test_event_waits_in_its_queue_without_leave_to_start(deployed: Deployment, later: str) -> None:
+    deployed.aws.client("iam").delete_role_policy(RoleName="ebs-backup-schedule", PolicyName="ebs-backup-schedule")
 
-    delivery = workflow.tick(later)
+    delivery = deployed.tick(later)
 
     assert delivery.reason.startswith("NO_PERMISSIONS")
-    url = workflow.aws.client("sqs").get_queue_url(QueueName="ebs-backup-undelivered")["QueueUrl"]
-    workflow.outputs["undelivered"] = url
-    assert [message["time"] for message in workflow.messages("undelivered")] == [later]
+    url = deployed.aws.client("sqs").get_queue_url(QueueName="ebs-backup-undelivered")["QueueUrl"]
+    deployed.outputs["undelivered"] = url
+    assert [message["time"] for message in deployed.messages("undelivered")] == [later]
 
 
-def test_without_any_one_grant_to_deliver_the_log_the_state_machine_cannot_be_updated(
-    workflow: Deployment, roles: dict[str, Deployment]
-) -> None:
-    role, steps = roles["ebs-backup-workflow"], workflow.aws.client("stepfunctions")
+def test_update_is_refused_without_any_one_log_grant(deployed: Deployment, roles: dict[str, Deployment]) -> None:
+    role, steps = roles[ROLE], deployed.aws.client("stepfunctions")
     logging = steps.describe_state_machine(stateMachineArn=MACHINE)["loggingConfiguration"]
     policy = role.policy()
     [deliver] = [s for s in policy["Statement"] if s["Sid"] == "DeliverLogs"]
@@ -292,9 +288,9 @@ def test_without_any_one_grant_to_deliver_the_log_the_state_machine_cannot_be_up
         ("ec2", "describe_volumes", {"MaxResults": 5}),
     ],
 )
-def test_the_state_machine_can_do_nothing_else(
-    workflow: Deployment, service: str, attempt: str, arguments: dict[str, Any]
+def test_state_machine_can_do_nothing_else(
+    deployed: Deployment, service: str, attempt: str, arguments: dict[str, Any]
 ) -> None:
-    role = workflow.aws.client("iam").get_role(RoleName="ebs-backup-workflow")["Role"]["Arn"]
+    role = deployed.aws.client("iam").get_role(RoleName=ROLE)["Role"]["Arn"]
     with pytest.raises(ClientError, match=DENIAL):
-        getattr(workflow.aws.client(service, role_arn=role), attempt)(**arguments)
+        getattr(deployed.aws.client(service, role_arn=role), attempt)(**arguments)

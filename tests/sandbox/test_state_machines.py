@@ -50,34 +50,34 @@ def run(aws: Sandbox, machine: str, document: object = None) -> Mapping[str, Any
     return {"status": delivery.execution.status, "error": delivery.execution.error, "output": delivery.execution.output}
 
 
-def test_a_task_may_do_what_the_state_machines_role_may(aws: Sandbox) -> None:
+def test_task_may_do_what_the_state_machines_role_may(aws: Sandbox) -> None:
     machine = state_machine(aws, allow("lambda:InvokeFunction"), Run=invoke(function(aws, ECHO, role(aws))))
     ended = run(aws, machine, {"a": 1})
     assert (ended["status"], json.loads(ended["output"])["Payload"]) == ("SUCCEEDED", {"a": 1})
-    assert ("lambda:InvokeFunction", f"arn:aws:sts::{ACCOUNT}:assumed-role/engine/states") in [
+    assert ("lambda:InvokeFunction", f"arn:aws:sts::{ACCOUNT}:assumed-role/state-machine/states") in [
         (decision.action, decision.principal) for decision in aws.decisions if decision.allowed
     ]
 
 
-def test_a_task_may_do_nothing_else(aws: Sandbox) -> None:
+def test_task_may_do_nothing_else(aws: Sandbox) -> None:
     arn = function(aws, ECHO, role(aws))
     ended = run(aws, state_machine(aws, allow("lambda:InvokeFunction", resource=f"{arn}2"), Run=invoke(arn)))
     assert (ended["status"], ended["error"]) == ("FAILED", "Lambda.AccessDeniedException")
 
 
-def test_a_message_is_sent_as_the_state_machines_role(aws: Sandbox) -> None:
-    told = queue(aws, "told")
-    url = aws.client("sqs").get_queue_url(QueueName="told")["QueueUrl"]
+def test_message_is_sent_as_the_state_machines_role(aws: Sandbox) -> None:
+    queue_arn = queue(aws, "messages")
+    url = aws.client("sqs").get_queue_url(QueueName="messages")["QueueUrl"]
     parameters = {"QueueUrl": url, "MessageBody": {"said.$": "$.said"}}
     send = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": parameters, "End": True}
     machine = state_machine(aws, Tell=send)
     assert run(aws, machine, {"said": "so"})["status"] == "FAILED"
-    permitted(aws, "engine", allow("sqs:SendMessage", resource=told))
+    permitted(aws, "state-machine", allow("sqs:SendMessage", resource=queue_arn))
     aws.tick("nightly")
-    assert [json.loads(message["Body"]) for message in messages(aws, "told")] == [{"said": "so"}]
+    assert [json.loads(message["Body"]) for message in messages(aws, "messages")] == [{"said": "so"}]
 
 
-def test_waits_and_pauses_before_retries_take_no_time_but_ec2s(aws: Sandbox) -> None:
+def test_waits_and_retry_pauses_move_only_ec2s_clock(aws: Sandbox) -> None:
     retry = [{"ErrorEquals": ["RuntimeError"], "IntervalSeconds": 3600, "MaxAttempts": 1}]
     visit = invoke(function(aws, FAILS, role(aws)), Retry=retry)
     wait = {"Type": "Wait", "SecondsPath": "$.seconds", "Next": "Visit"}
@@ -95,25 +95,25 @@ def test_every_execution_has_a_name_whoever_starts_it(aws: Sandbox) -> None:
     assert not any(arn.endswith(":None") for arn in arns)
 
 
-def test_a_role_that_does_not_trust_step_functions_is_refused(aws: Sandbox) -> None:
+def test_role_that_does_not_trust_step_functions_is_refused(aws: Sandbox) -> None:
     with pytest.raises(Exception, match=r"AccessDeniedException.*sts:AssumeRole"):
         state_machine(aws, trusting="lambda.amazonaws.com", Done={"Type": "Pass", "End": True})
 
 
 @pytest.mark.parametrize("missing", LOGS)
-def test_a_role_that_cannot_deliver_the_log_is_refused(aws: Sandbox, missing: str) -> None:
+def test_role_that_cannot_deliver_the_log_is_refused(aws: Sandbox, missing: str) -> None:
     machine = state_machine(aws, Done={"Type": "Pass", "End": True})
     steps, group = aws.client("stepfunctions"), f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:g:*"
     destination = {"cloudWatchLogsLogGroup": {"logGroupArn": group}}
     logging = {"level": "ERROR", "includeExecutionData": True, "destinations": [destination]}
-    permitted(aws, "engine", allow(*(set(LOGS) - {missing})))
+    permitted(aws, "state-machine", allow(*(set(LOGS) - {missing})))
     with pytest.raises(Exception, match=rf"AccessDeniedException.*{missing}"):
         steps.update_state_machine(stateMachineArn=machine, loggingConfiguration=logging)
-    permitted(aws, "engine", allow(*LOGS))
+    permitted(aws, "state-machine", allow(*LOGS))
     steps.update_state_machine(stateMachineArn=machine, loggingConfiguration=logging)
 
 
-def test_an_event_for_a_state_machine_that_is_gone_is_not_delivered(aws: Sandbox) -> None:
+def test_event_for_a_state_machine_that_is_gone_is_not_delivered(aws: Sandbox) -> None:
     starter = role(aws, allow("states:StartExecution"), name="starter", service="events.amazonaws.com")
     schedule(aws, {"Arn": f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:gone", "RoleArn": starter})
     assert aws.tick("nightly")[0].reason.startswith("RESOURCE_NOT_FOUND")
