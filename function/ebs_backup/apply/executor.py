@@ -201,7 +201,7 @@ class Executor:
         snapshots = self._region.create(asked, task.operation, tags, label(create, self._run_id))
         self._queue.accepted(task.operation)
         self._created_since_look += 1
-        why = create.reason if create.apart else ""
+        why = create.reason if create.instead_of_set else ""
         self._record(*(Outcome(Status.CREATED, s.volume_id, task.operation, s.id, why) for s in snapshots))
         self._complete(replace(snapshot, tags=tags) for snapshot in snapshots)
         made = {snapshot.volume_id for snapshot in snapshots}

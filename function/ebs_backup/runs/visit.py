@@ -13,7 +13,7 @@ from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request
 from ebs_backup.model.values import Outcome, Plan, Problem, Status, World
 from ebs_backup.observe.region import observe, observe_history, recovery_points
-from ebs_backup.plan.coverage import VolumeCoverage, cover
+from ebs_backup.plan.coverage import VolumeCoverage, measure
 from ebs_backup.plan.creates import plan
 from ebs_backup.plan.expiry import with_expiry
 from ebs_backup.plan.selection import select
@@ -57,7 +57,7 @@ class Visitor:
             region=name,
             plan=found.plan,
             outcomes=found.outcomes,
-            covers=found.covers,
+            coverages=found.coverages,
             problem=problem,
             dry_run=self.request.dry_run,
             denial_expected=name in self.deployment.expected_denied_regions,
@@ -80,7 +80,7 @@ class Visitor:
             return NOT_MEASURED
         selected = select(deployment, world.volumes).selected
         points = recovery_points(region, deployment, selected, self.at)
-        found.covers = cover(deployment, selected, points, found.outcomes, self.at)
+        found.coverages = measure(deployment, selected, points, found.outcomes, self.at)
         return problem
 
     def _expire(self, region: Region, engine: Executor, world: World, found: "_Found") -> Problem | None:
@@ -103,7 +103,7 @@ class _Found:
 
     plan: Plan | None = None
     outcomes: Sequence[Outcome] = ()
-    covers: Sequence[VolumeCoverage] = ()
+    coverages: Sequence[VolumeCoverage] = ()
 
     @property
     def unfinished(self) -> bool:

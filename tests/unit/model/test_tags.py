@@ -54,7 +54,7 @@ def test_a_set_is_created_with_what_its_volumes_have_in_common() -> None:
     }
 
 
-def test_a_set_whose_tags_are_completed_has_the_tags_it_would_have_had_alone() -> None:
+def test_completed_set_has_the_tags_of_single_snapshots() -> None:
     given_first = creation_tags(deployment(snapshot_tags={"CostCenter": "42"}), SET, REGION, RUN)
     made = dataclasses.replace(snapshot("snap-1", "vol-1"), tags=given_first)
 
@@ -90,7 +90,7 @@ def test_completing_keeps_what_was_true_at_creation() -> None:
     assert completed["Name"] == "web-1 root vol-1 at 2026-11-23T03:00:00Z"
 
 
-def test_a_variant_of_our_keys_is_not_copied_since_iam_could_not_tell_it_from_ours() -> None:
+def test_key_that_differs_from_ours_in_case_is_not_copied() -> None:
     theirs = {"EBS-Backup:Policy": "x", "Ebs-backup:runid": "y", "Team": "web"}
 
     tags = creation_tags(deployment(), Create((volume("vol-1", "i-1", tags=theirs),), ""), REGION, RUN)
@@ -133,7 +133,7 @@ def test_there_are_never_more_tags_than_ec2_takes(of_volume: dict[str, str], oth
 
 
 @given(st.text(max_size=256))
-def test_a_label_fits_into_a_tag_and_a_description_and_always_ends_with_the_run(name: str) -> None:
+def test_label_fits_into_a_tag_and_ends_with_the_run(name: str) -> None:
     text = label(Create((volume("vol-1", "i-1", tags={"Name": name}),), ""), RUN)
 
     assert len(text) <= 255
