@@ -18,7 +18,7 @@ from tests.unit.reports import (
     run_before,
 )
 from tools.browser import Browser
-from tools.report_picture import example_history, example_report
+from tools.report_example import example_history, example_report
 
 PHONE, DESKTOP = 375, 1280
 # https://www.w3.org/TR/WCAG22/#contrast-minimum
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_page_fits_a_phone_and_a_desk_and_is_easy_to_read_and_silent(look: Look, dark: bool) -> None:
+def test_every_page_fits_is_easy_to_read_and_silent(look: Look, dark: bool) -> None:
     looks = look(PAGES, PHONE, DESKTOP, dark=dark)
 
     assert looks.console == ()

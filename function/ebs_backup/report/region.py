@@ -152,7 +152,7 @@ def _report(result: RegionResult, listed: int) -> RegionReport:
     report = RegionReport(
         duration_seconds=round(result.duration_seconds, 3),
         api_calls=dict(result.api_calls),
-        throttled_calls=dict(result.throttled_calls),
+        throttled_calls=dict(+Counter(result.throttled_calls)),
     )
     if result.plan:
         report = _with_outcomes(report, result, result.plan)
