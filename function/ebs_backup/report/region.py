@@ -151,8 +151,8 @@ def combined(earlier: RegionPart, later: RegionPart) -> RegionPart:
 def _report(result: RegionResult, listed: int) -> RegionReport:
     report = RegionReport(
         duration_seconds=round(result.duration_seconds, 3),
-        api_calls=dict(result.api_calls),
-        throttled_calls=dict(+Counter(result.throttled_calls)),
+        api_calls=dict(sorted(result.api_calls.items())),
+        throttled_calls=dict(sorted((+Counter(result.throttled_calls)).items())),
     )
     if result.plan:
         report = _with_outcomes(report, result, result.plan)
