@@ -60,7 +60,7 @@ def test_tables_and_example_are_up_to_date() -> None:
     assert re.findall(r"<!-- report: (\w+) -->", GUIDE) == list(BLOCKS)
 
 
-def test_the_schema_is_one_and_of_this_version() -> None:
+def test_schema_is_one_and_of_this_version() -> None:
     Draft202012Validator.check_schema(SCHEMA_TEXT)
 
     assert SCHEMA_TEXT["properties"]["schema"]["const"] == SCHEMA
@@ -72,7 +72,7 @@ def test_reports_are_as_the_schema_says(report: Report) -> None:
     assert read(Report, _as_json(report), "report") == report
 
 
-def test_every_key_that_is_documented_occurs() -> None:
+def test_every_documented_key_occurs() -> None:
     occurring = {key for report in REPORTS.values() for key in _keys(_as_json(report))}
     documented = {key for part in (SCHEMA_TEXT, *SCHEMA_TEXT["$defs"].values()) for key in part.get("properties", {})}
 
@@ -126,7 +126,7 @@ def test_limits_are_documented_as_they_are(words: str) -> None:
     assert words in " ".join(GUIDE.split())
 
 
-def test_the_picture_is_small() -> None:
+def test_picture_is_small() -> None:
     picture = (DOCS / "report.png").read_bytes()
 
     assert picture.startswith(b"\x89PNG")

@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+_OWN_EVENTS = ("actions", "verdicts")
+_OF_DRY_RUNS = ("planned", "actions_not_listed", "verdicts_not_listed")
+
 _LEVELS = {"completed": logging.INFO, "denied": logging.INFO, "failed": logging.ERROR}
 
 
@@ -121,7 +124,8 @@ def _about(problem: Problem) -> str:
 
 def _log_region(event: str, part: RegionPart, **extra: object) -> None:
     """Log a region's report without what has an event of its own, and without remedies, for which the page has room."""
-    result = {key: value for key, value in asdict(part.report).items() if key not in ("actions", "verdicts")}
+    left_out = _OWN_EVENTS if part.dry_run else _OWN_EVENTS + _OF_DRY_RUNS
+    result = {key: value for key, value in asdict(part.report).items() if key not in left_out}
     for problem in result["problems"]:
         del problem["remedy"]
     log.log(_LEVELS[part.report.status], event, extra={"region": part.region, "report": result, **extra})

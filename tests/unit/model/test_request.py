@@ -10,25 +10,25 @@ def test_scheduled_event_asks_for_everything_at_its_time() -> None:
     assert parse_request(TICK, "request-1", deployment()) == Request("2026-11-23T03:00:00Z")
 
 
-def test_a_repeated_delivery_is_the_same_run() -> None:
+def test_repeated_delivery_is_the_same_run() -> None:
     again = TICK | {"id": "another"}
 
     assert parse_request(TICK, "request-1", deployment()) == parse_request(again, "request-2", deployment())
 
 
-def test_a_manual_call_is_a_run_of_its_own_named_by_its_request_id() -> None:
+def test_manual_call_is_a_run_of_its_own_named_by_its_request_id() -> None:
     assert parse_request({}, "request-1", deployment()) == Request("request-1")
 
 
-def test_a_manual_call_can_resume_a_run_by_name() -> None:
+def test_manual_call_can_resume_a_run_by_name() -> None:
     assert parse_request({"run_id": "2026-11-23T03:00:00Z"}, "request-1", deployment()).run_id == "2026-11-23T03:00:00Z"
 
 
-def test_a_manual_run_can_have_a_name_as_long_as_an_executions() -> None:
+def test_manual_run_can_have_a_name_as_long_as_an_executions() -> None:
     assert parse_request({}, "x" * 80, deployment()) == Request("x" * 80)
 
 
-def test_a_manual_call_narrows_a_run_to_some_regions_or_to_a_dry_run() -> None:
+def test_manual_call_narrows_a_run_to_some_regions_or_to_a_dry_run() -> None:
     request = parse_request({"regions": ["eu-west-1"], "dry_run": True}, "request-1", deployment())
 
     assert request == Request("request-1", dry_run=True, regions=("eu-west-1",))
@@ -69,18 +69,18 @@ def test_every_enabled_region_but_the_excluded_is_visited() -> None:
     assert visited == ("eu-west-1",)
 
 
-def test_a_list_of_regions_needs_no_lookup() -> None:
+def test_list_of_regions_needs_no_lookup() -> None:
     listed = deployment(regions=("eu-west-2", "eu-west-1"))
 
     assert regions_to_visit(listed, Request("r"), ()) == ("eu-west-1", "eu-west-2")
 
 
-def test_a_request_narrows_the_list() -> None:
+def test_request_narrows_the_list() -> None:
     listed = deployment(regions=("eu-west-2", "eu-west-1"))
 
     assert regions_to_visit(listed, Request("r", regions=("eu-west-2",)), ()) == ("eu-west-2",)
 
 
-def test_a_run_that_would_reach_no_region_is_an_error_and_no_success() -> None:
+def test_run_without_a_region_is_an_error() -> None:
     with pytest.raises(RequestError, match="must leave at least one region"):
         regions_to_visit(deployment(exclude_regions=("eu-west-1",)), Request("r"), ["eu-west-1"])

@@ -15,7 +15,7 @@ keys = st.text(min_size=1, max_size=20).filter(lambda k: not k.lower().startswit
 tag_maps = st.dictionaries(keys, st.text(max_size=20), max_size=50)
 
 
-def test_a_single_snapshot_is_created_with_all_that_a_restore_needs() -> None:
+def test_single_snapshot_is_created_with_all_that_a_restore_needs() -> None:
     assert creation_tags(deployment(), ALONE, REGION, RUN) == {
         "Name": "web-1 root vol-1 /dev/xvda of i-1 at 2026-11-23T03:00:00Z",
         "ebs-backup:Policy": "nightly",
@@ -33,7 +33,7 @@ def test_a_single_snapshot_is_created_with_all_that_a_restore_needs() -> None:
     }
 
 
-def test_what_a_volume_does_not_have_makes_no_tag() -> None:
+def test_missing_attribute_makes_no_tag() -> None:
     bare = Volume("vol-1", "eu-west-1a", "standard", 8)
 
     tags = creation_tags(deployment(), Create((bare,), ""), REGION, RUN)
@@ -42,7 +42,7 @@ def test_what_a_volume_does_not_have_makes_no_tag() -> None:
     assert tags["Name"] == "vol-1 at 2026-11-23T03:00:00Z"
 
 
-def test_a_set_is_created_with_what_its_volumes_have_in_common() -> None:
+def test_set_is_created_with_tags_that_all_its_volumes_share() -> None:
     assert creation_tags(deployment(snapshot_tags={"CostCenter": "42"}), SET, REGION, RUN) == {
         "Name": "volumes of i-1 at 2026-11-23T03:00:00Z",
         "ebs-backup:Policy": "nightly",
@@ -98,7 +98,7 @@ def test_key_that_differs_from_ours_in_case_is_not_copied() -> None:
     assert theirs.keys() & tags.keys() == {"Team"}
 
 
-def test_ours_win_over_the_users_and_the_users_over_the_volumes() -> None:
+def test_our_tags_win_over_the_users_and_those_over_the_volumes() -> None:
     mine = volume("vol-1", "i-1", tags={"Team": "volume", "Name": "n", "ebs-backup:Policy": "theirs"})
 
     tags = creation_tags(deployment(snapshot_tags={"Team": "policy"}), Create((mine,), ""), REGION, RUN)
@@ -121,7 +121,7 @@ def test_copying_the_volumes_tags_can_be_switched_off() -> None:
 
 
 @given(tag_maps, tag_maps)
-def test_there_are_never_more_tags_than_ec2_takes(of_volume: dict[str, str], others: dict[str, str]) -> None:
+def test_tags_are_never_more_than_ec2_takes(of_volume: dict[str, str], others: dict[str, str]) -> None:
     of_policy = {key: value for key, value in list(others.items())[:38] if not key.startswith("ebs-backup:")}
     mine = volume("vol-1", "i-1", tags=of_volume)
 

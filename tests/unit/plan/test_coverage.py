@@ -50,7 +50,7 @@ def test_only_completed_snapshots_are_recovery_points() -> None:
     assert measured.reason == "snapshot pending since 2026-11-23 02:00 UTC"
 
 
-def test_a_new_volume_ages_from_its_creation() -> None:
+def test_new_volume_ages_from_its_creation() -> None:
     assert _one(of=replace(OLD, created_at=_ago(2))).covered
     assert _one(of=replace(OLD, created_at=_ago(27))).reason == "it has no completed snapshot"
 
@@ -78,7 +78,7 @@ REFUSED = Problem("CreateSnapshot", "CustomerKeyHasBeenRevoked", "no key")
         ),
     ],
 )
-def test_what_is_not_covered_says_why(outcomes: list[Outcome], reason: str) -> None:
+def test_uncovered_volume_says_why(outcomes: list[Outcome], reason: str) -> None:
     measured = _one(_taken(48), outcomes=tuple(outcomes))
 
     assert measured.reason.startswith(reason)
@@ -109,12 +109,12 @@ def test_maker_of_a_recovery_point_is_named(tags: dict[str, str], maker: str) ->
     assert _one(made).newest_by == maker
 
 
-def test_a_rounding_never_hides_a_gap() -> None:
+def test_rounding_never_hides_a_gap() -> None:
     assert coverage(POLICY, 10_000, 9_999).percent == 99.9
     assert coverage(POLICY, 5, 5).percent == 100.0
 
 
-def test_where_nothing_is_selected_there_is_no_share() -> None:
+def test_share_is_none_without_a_selected_volume() -> None:
     assert coverage(POLICY, 0, 0) == Coverage(26.0, selected=0, covered=0, percent=None)
     assert recovery_point_age({}, 0).max_hours is None
 
@@ -133,7 +133,7 @@ def test_every_volume_is_in_one_class_or_has_no_snapshot(hours: list[float | Non
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.sampled_from(["completed", "pending", "error"])), max_size=20))
-def test_the_newest_is_the_newest_whatever_the_order(history: list[tuple[int, str]]) -> None:
+def test_newest_snapshot_is_found_whatever_the_order(history: list[tuple[int, str]]) -> None:
     snapshots = [_taken(hours, state, f"snap-{n}") for n, (hours, state) in enumerate(history)]
     completed = [s.started_at for s in snapshots if s.state == "completed"]
 

@@ -135,7 +135,7 @@ def test_one_uncovered_volume_among_many_is_not_rounded_away() -> None:
     assert metrics(made)[0]["CoveragePercent"] == pytest.approx(99.995)
 
 
-def test_timestamp_is_that_of_the_run_s_end() -> None:
+def test_timestamp_is_the_end_of_the_run() -> None:
     # 03:00:01 and 61.5 seconds
     assert metrics(reported(ONE))[0]["_aws"]["Timestamp"] == 1_795_402_862_500
 

@@ -32,7 +32,7 @@ def _outcomes(status: Status, count: int, operation: str = "CreateSnapshot", **m
 # --- one round ---
 
 
-def test_region_report_begins_with_what_one_asks_for() -> None:
+def test_region_report_begins_with_counts_and_status() -> None:
     made = _report(replace(VARIED, coverages=(lacking("vol-3"), without_any("vol-4"))))
 
     fields = list(asdict(made))

@@ -19,7 +19,7 @@ def test_numbers_are_counted(value: int, words: str) -> None:
         (1, 20_000, "0.1 %"),
     ],
 )
-def test_a_share_is_all_or_nothing_only_if_it_is(part: int, whole: int, words: str) -> None:
+def test_share_is_all_or_nothing_only_if_it_is(part: int, whole: int, words: str) -> None:
     assert share(part, whole).replace("\u00a0", " ") == words
 
 

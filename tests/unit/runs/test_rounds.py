@@ -135,7 +135,7 @@ def test_run_of_one_round_a_region_ends_with_one_report(deployment: Deployment, 
     assert f"{ended['report']}.html" in deployment.bucket.objects
 
 
-def test_the_report_is_the_one_that_a_single_invocation_makes(
+def test_report_is_the_one_that_a_single_invocation_makes(
     deployment: Deployment, ec2: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     _add_all_sorts(ec2)
@@ -151,7 +151,7 @@ def test_the_report_is_the_one_that_a_single_invocation_makes(
     assert stepwise == _told(caplog)
 
 
-def test_an_estate_beyond_one_invocation_is_done_round_by_round(deployment: Deployment, ec2: Simulator) -> None:
+def test_estate_beyond_one_invocation_is_done_round_by_round(deployment: Deployment, ec2: Simulator) -> None:
     ids = add_volumes(ec2, 70, "eu-west-1")
     add_volumes(ec2, 2, "eu-west-2")
     deployment.seconds = RESERVE + 15
@@ -217,7 +217,7 @@ def test_region_that_fails_fails_the_execution_after_the_others(deployment: Depl
     assert deployment.machine.rounds["us-east-1"] == 1  # a denial is not asked twice
 
 
-def test_a_denial_that_was_expected_fails_nothing(deployment: Deployment, ec2: Simulator) -> None:
+def test_denial_that_was_expected_fails_nothing(deployment: Deployment, ec2: Simulator) -> None:
     deployment.deploy(expected_denied_regions=["us-east-1"])
     ec2.regions["us-east-1"].denied = True
 
@@ -239,7 +239,7 @@ def test_failure_is_tried_in_two_further_rounds_and_reported(deployment: Deploym
     assert [report["totals"][count] for count in ("created", "already_there", "failed")] == [2, 0, 1]
 
 
-def test_a_failure_that_passes_is_mended_by_a_further_round(deployment: Deployment, ec2: Simulator) -> None:
+def test_failure_that_passes_is_mended_by_a_further_round(deployment: Deployment, ec2: Simulator) -> None:
     ids = add_volumes(ec2, 3, "eu-west-1")
     ec2.inject(Fault("CreateSnapshot", resource="vol-0001", code="CustomerKeyHasBeenRevoked"))
 
@@ -342,7 +342,7 @@ def test_coverage_is_measured_once_when_nothing_is_unfinished(deployment: Deploy
 
 
 @pytest.mark.parametrize("deaths", [[0], [1], [3, 3], [19], [math.inf, 0], [math.inf, 3, 3], [7, math.inf, 7]])
-def test_a_round_that_crashes_is_made_again_and_doubles_nothing(
+def test_round_that_crashes_is_made_again_and_doubles_nothing(
     deployment: Deployment, ec2: Simulator, deaths: list[float]
 ) -> None:
     ids = add_volumes(ec2, 50, "eu-west-1")
@@ -358,7 +358,7 @@ def test_a_round_that_crashes_is_made_again_and_doubles_nothing(
     assert not deaths
 
 
-def test_a_round_whose_answer_was_lost_is_made_again_and_counted_once(deployment: Deployment, ec2: Simulator) -> None:
+def test_round_whose_answer_was_lost_is_made_again_and_counts_once(deployment: Deployment, ec2: Simulator) -> None:
     ids = add_volumes(ec2, 40, "eu-west-1")
     begun = deployment.invoke({"step": "begin", "event": TICK, "execution": "execution-1"})
     deployment.invoke(_visit(run=begun["run"]))  # whose answer got lost
@@ -450,7 +450,7 @@ def test_cause_of_a_crash_is_reported_whatever_its_form(
         deployment.invoke({"step": "finish", "run": begun["run"], "visits": visits})
 
 
-def test_a_second_execution_of_the_same_run_finds_everything_there(deployment: Deployment, ec2: Simulator) -> None:
+def test_second_execution_of_the_same_run_finds_everything_there(deployment: Deployment, ec2: Simulator) -> None:
     ids = add_volumes(ec2, 5, "eu-west-1")
     deployment.execute()
     ec2.clock.advance(60)
@@ -511,7 +511,7 @@ def test_dry_run_takes_one_round_and_changes_nothing(
     assert document["ResourcesTargeted"] == 2
 
 
-def test_a_dry_run_logs_each_action_and_each_verdict_once(
+def test_dry_run_logs_each_action_and_each_verdict_once(
     deployment: Deployment, ec2: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     deployment.deploy(**RETENTION)
@@ -525,7 +525,7 @@ def test_a_dry_run_logs_each_action_and_each_verdict_once(
     assert (logged["action_planned"], logged["snapshot_judged"]) == (2 + 2, 3)
 
 
-def test_a_run_of_some_regions_speaks_for_itself_alone(
+def test_run_of_some_regions_sends_no_metrics_and_no_report(
     deployment: Deployment, ec2: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_volumes(ec2, 1, "eu-west-1")
@@ -547,7 +547,7 @@ def test_manual_run_without_a_name_takes_that_of_its_execution(deployment: Deplo
     assert named == ["execution-7", "mine", RUN]
 
 
-def test_the_metrics_tell_of_the_whole_run_once(
+def test_metrics_of_the_whole_run_are_sent_once(
     deployment: Deployment, ec2: Simulator, clock: SimulatedTime, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_volumes(ec2, 50, "eu-west-1")
@@ -691,7 +691,7 @@ def test_no_round_follows_where_nothing_would_change(part: RegionPart) -> None:
     assert _follows(part)[:2] == (False, 0)
 
 
-def test_a_region_that_could_not_be_read_for_a_fault_is_read_again() -> None:
+def test_region_that_could_not_be_read_for_a_fault_is_read_again() -> None:
     assert _follows(_unread("InternalError"))[0]
 
 
@@ -716,7 +716,7 @@ def test_last_answer_has_every_count_of_the_report(deployment: Deployment) -> No
     assert deployment.execute()["totals"] == asdict(Totals())
 
 
-def test_nothing_of_one_volume_goes_between_the_steps(deployment: Deployment, ec2: Simulator) -> None:
+def test_answers_hold_nothing_of_a_single_volume(deployment: Deployment, ec2: Simulator) -> None:
     add_volumes(ec2, 3, "eu-west-1")
 
     deployment.execute()

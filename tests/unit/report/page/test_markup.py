@@ -24,7 +24,7 @@ class _Read(HTMLParser):
 
 
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1))
-def test_whatever_can_be_seen_comes_out_as_it_went_in(text: str) -> None:
+def test_visible_text_comes_out_as_it_went_in(text: str) -> None:
     seen = _Read(element("p", text, title=text)).seen
 
     assert seen[0] == ("p", {"title": text})
@@ -62,13 +62,13 @@ def test_invisible_character_is_named_unless_words_need_it(text: str, shown: str
     assert join([text]) == shown
 
 
-def test_markup_is_taken_as_it_is_and_attributes_are_named_as_in_html() -> None:
+def test_markup_stays_as_it_is_with_attributes_as_in_html() -> None:
     made = element("a", Markup("<b>x</b>"), class_="y", aria_label='"', width=1.5, title=None)
 
     assert made == '<a class="y" aria-label="&quot;" width="1.5"><b>x</b></a>'
     assert element("meta", name="a") == '<meta name="a">'
 
 
-def test_a_long_text_is_cut() -> None:
+def test_long_text_is_cut() -> None:
     assert foreign("x" * 300) == f"<bdi>{'x' * 300}</bdi>"
     assert foreign("x" * 301) == f"<bdi>{'x' * 299}…</bdi>"

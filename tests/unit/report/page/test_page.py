@@ -124,7 +124,7 @@ def test_links_within_a_page_lead_somewhere(report: Report) -> None:
 
 
 @each
-def test_a_page_takes_nothing_from_anywhere_and_runs_nothing(report: Report) -> None:
+def test_page_takes_nothing_from_anywhere_and_runs_nothing(report: Report) -> None:
     text = page(report, [])
     parsed = Parsed(text)
     digest = base64.b64encode(hashlib.sha256(parsed.within("style").encode()).digest()).decode()
@@ -178,7 +178,7 @@ def test_page_holds_no_invisible_or_direction_changing_mark(report: Report) -> N
         (reported(UNREAD), "Needs attention", "1 region could not be read"),
     ],
 )
-def test_a_badge_and_a_headline_say_how_it_stands(report: Report, badge: str, headline: str) -> None:
+def test_badge_and_a_headline_say_how_it_stands(report: Report, badge: str, headline: str) -> None:
     parsed = _parsed(report)
 
     assert parsed.within("h1") == headline
@@ -186,7 +186,7 @@ def test_a_badge_and_a_headline_say_how_it_stands(report: Report, badge: str, he
     assert headline in parsed.within("title")
 
 
-def test_what_needs_attention_is_listed_with_links_to_more() -> None:
+def test_findings_are_listed_with_links_to_more() -> None:
     parsed = _parsed(reported(VARIED, UNREAD, BRAKED, uncovered=TWO_REGIONS))
     links = [a["href"] for tag, a in parsed.elements if tag == "a"]
 
@@ -200,20 +200,20 @@ def test_what_needs_attention_is_listed_with_links_to_more() -> None:
     )
 
 
-def test_of_many_regions_that_could_not_be_read_only_some_are_named() -> None:
+def test_only_some_of_many_unread_regions_are_named() -> None:
     results = [type(UNREAD)(region=f"r-{n}", problem=UNREAD.problem) for n in range(9)]
 
     assert "in r-0, r-1, r-2, r-3, r-4 and 4 more regions, which" in _parsed(reported(*results)).text
 
 
-def test_a_region_that_is_denied_as_expected_needs_no_attention() -> None:
+def test_region_that_is_denied_as_expected_needs_no_attention() -> None:
     parsed = _parsed(reported(ONE, CLOSED))
 
     assert not [a for tag, a in parsed.elements if tag == "a"]
     assert "not read, as expected" in parsed.text
 
 
-def test_a_dry_run_says_that_it_changed_nothing_and_what_it_would_do() -> None:
+def test_dry_run_says_that_it_changed_nothing_and_what_it_would_do() -> None:
     text = _parsed(ALL["a dry run"]).text
 
     assert "Dry run: nothing was changed" in text
@@ -225,7 +225,7 @@ def test_a_dry_run_says_that_it_changed_nothing_and_what_it_would_do() -> None:
 # --- the sections ---
 
 
-def test_a_hundred_percent_is_only_claimed_when_no_volume_is_missing() -> None:
+def test_hundred_percent_is_only_claimed_when_no_volume_is_missing() -> None:
     plan = type(VARIED.plan)("eu-west-1", 20_000)  # type: ignore[misc]
     result = type(ONE)(region="eu-west-1", plan=plan)
 
@@ -297,7 +297,7 @@ def test_ages_beyond_the_objective_look_different_from_those_within() -> None:
     assert fills[-6:] == ["good", "good", "warn", "bad", "bad", "good"], "the last is who made them"
 
 
-def test_what_was_done_and_left_alone_is_counted_by_reason() -> None:
+def test_work_and_skips_are_counted_by_reason() -> None:
     text = _parsed(reported(VARIED, BRAKED)).text.partition("What this run did")[2]
 
     assert "Volumes skipped" in text
@@ -316,7 +316,7 @@ def test_reasons_beyond_the_most_frequent_are_summed_up() -> None:
 # --- the last runs ---
 
 
-def test_the_last_runs_are_shown_with_this_one_as_the_last() -> None:
+def test_last_runs_are_shown_with_this_one_as_the_last() -> None:
     parsed = _parsed(reported(ONE), run_before(3, percent=None), run_before(2, "failed", 80.5), run_before(1))
 
     assert "2 of 4 completed with every volume covered, since 2026-11-20T03:00:00Z." in parsed.text
@@ -343,14 +343,14 @@ def test_retried_run_is_shown_once_among_thirty_at_most() -> None:
 # --- whence it comes ---
 
 
-def test_the_json_beside_it_is_linked_by_its_name_whatever_is_in_it() -> None:
+def test_json_is_linked_by_its_name_whatever_is_in_it() -> None:
     text = page(reported(ONE), [], json_name=f"{RUN}.completed.100.0.json")
 
     assert 'href="./2026-11-23T03%3A00%3A00Z.completed.100.0.json"' in text
     assert "report as JSON" not in page(reported(ONE), [])
 
 
-def test_a_hostile_text_is_shown_as_the_text_it_is() -> None:
+def test_hostile_text_is_shown_as_the_text_it_is() -> None:
     text = _parsed(hostile(), replace(run_before(1), run_id=HOSTILE_NAME)).text
 
     assert (
