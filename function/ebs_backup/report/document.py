@@ -12,7 +12,7 @@ from ebs_backup.model.request import Request
 from ebs_backup.model.retention import in_words
 from ebs_backup.plan.coverage import coverage, recovery_point_age
 from ebs_backup.report.region import RegionPart
-from ebs_backup.report.schema import MAX_LISTED, Problem, RegionReport, Report, Totals
+from ebs_backup.report.schema import MAX_LISTED, RegionReport, Report, ReportedProblem, Totals
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ def summary(run: Run) -> str:
     return "\n- ".join([first, *[*unread, *braked, *failed][:MAX_LISTED], *rest])
 
 
-def in_a_line(problem: Problem) -> str:
+def in_a_line(problem: ReportedProblem) -> str:
     """Return a problem in words; one without a code is not EC2's, and its message says it all."""
     if not problem.code:
         return problem.message
@@ -118,7 +118,7 @@ def _headings(run: Run) -> Iterable[str]:
         yield f"nothing was deleted in {braked} regions"
 
 
-def _about(problem: Problem) -> str:
+def _about(problem: ReportedProblem) -> str:
     return problem.snapshot_id or problem.volume_id or ""
 
 

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ebs_backup.model.codes import is_denial, remedy
-from ebs_backup.model.values import CREATING, Action, Create, Outcome, Plan, Status, Verdict
-from ebs_backup.model.values import Problem as Cause
+from ebs_backup.model.values import CREATING, Action, Create, Outcome, Plan, Problem, Status, Verdict
 from ebs_backup.plan.coverage import VolumeCoverage, ages
 from ebs_backup.report.schema import (
     MAX_LISTED,
@@ -18,8 +17,8 @@ from ebs_backup.report.schema import (
     Counts,
     JudgedSnapshot,
     PlannedAction,
-    Problem,
     RegionReport,
+    ReportedProblem,
 )
 
 UNDONE = (Status.FAILED, Status.UNFINISHED)
@@ -35,7 +34,7 @@ class RegionResult:
     plan: Plan | None = None
     outcomes: Sequence[Outcome] = ()
     coverages: Sequence[VolumeCoverage] = ()
-    problem: Cause | None = None
+    problem: Problem | None = None
     dry_run: bool = False
     denial_expected: bool = False
     duration_seconds: float = 0.0
@@ -47,7 +46,7 @@ class RegionResult:
         """The outcomes that fail the run."""
         return tuple(o for o in self.outcomes if o.status in UNDONE and not self.is_expected(o.problem))
 
-    def is_expected(self, problem: Cause | None) -> bool:
+    def is_expected(self, problem: Problem | None) -> bool:
         """Tell whether a problem is a denial, where one was to be expected."""
         return self.denial_expected and problem is not None and is_denial(problem.code)
 
@@ -72,7 +71,7 @@ class RegionPart:
     ages: Mapping[float, int] = field(default_factory=dict)
 
     @property
-    def unread(self) -> Problem | None:
+    def unread(self) -> ReportedProblem | None:
         """Why the region could not be read, unless that was to be expected."""
         problem = self.report.problem
         return problem if problem and problem.status == NOT_READ else None
@@ -83,7 +82,7 @@ class RegionPart:
         return None if self.dry_run else self.report.deletion_brake
 
     @property
-    def failing_problems(self) -> Sequence[Problem]:
+    def failing_problems(self) -> Sequence[ReportedProblem]:
         """The listed problems of volumes that fail the run."""
         return [problem for problem in self.report.problems if problem.volume_id is not None][: self.failures]
 
@@ -211,7 +210,7 @@ def _with_plan(report: RegionReport, plan: Plan, listed: int) -> RegionReport:
     )
 
 
-def _with_region_problem(report: RegionReport, problem: Problem | None) -> RegionReport:
+def _with_region_problem(report: RegionReport, problem: ReportedProblem | None) -> RegionReport:
     """Put what is wrong with the region as a whole in front of its other problems, in place of an earlier one."""
     problems = [*([problem] if problem else []), *(p for p in report.problems if p.volume_id is not None)]
     return replace(
@@ -232,7 +231,7 @@ def _with_status(part: RegionPart) -> RegionPart:
 # --- what went wrong ---
 
 
-def _region_problem(result: RegionResult) -> Problem | None:
+def _region_problem(result: RegionResult) -> ReportedProblem | None:
     if result.problem is None:
         return None
     return _in_words(None, None, DENIED if result.is_expected(result.problem) else NOT_READ, result.problem)
@@ -245,15 +244,15 @@ def _problems(result: RegionResult) -> list[Outcome]:
     return sorted(wrong, key=lambda o: o not in failing)
 
 
-def _problem(result: RegionResult, outcome: Outcome) -> Problem:
+def _problem(result: RegionResult, outcome: Outcome) -> ReportedProblem:
     expected = outcome.status in UNDONE and result.is_expected(outcome.problem)
-    cause = outcome.problem or Cause(outcome.operation, "", outcome.reason)
+    cause = outcome.problem or Problem(outcome.operation, "", outcome.reason)
     return _in_words(outcome.volume_id, outcome.snapshot_id, DENIED if expected else str(outcome.status), cause)
 
 
-def _in_words(volume_id: str | None, snapshot_id: str | None, status: str, cause: Cause) -> Problem:
+def _in_words(volume_id: str | None, snapshot_id: str | None, status: str, cause: Problem) -> ReportedProblem:
     message = cause.message[:MAX_MESSAGE]
-    return Problem(volume_id, snapshot_id, status, cause.operation, cause.code, message, remedy(cause.code))
+    return ReportedProblem(volume_id, snapshot_id, status, cause.operation, cause.code, message, remedy(cause.code))
 
 
 # --- what a dry run plans ---

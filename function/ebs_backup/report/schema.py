@@ -18,7 +18,7 @@ Counts = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ReportedProblem:
     """What went wrong with a volume or a snapshot, or with the region as a whole, which has neither id.
 
     `status` is the outcome's, `denied` for a denial that was expected, or `not_read` for the region as a whole.
@@ -86,7 +86,7 @@ class RegionReport(Totals):
     one_by_one_because: Counts = field(default_factory=dict)
     deleted_because: Counts = field(default_factory=dict)
     kept_because: Counts = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[ReportedProblem, ...] = ()
     problems_not_listed: int = 0
     uncovered: tuple[VolumeCoverage, ...] = ()
     uncovered_not_listed: int = 0
@@ -98,7 +98,7 @@ class RegionReport(Totals):
     verdicts_not_listed: int = 0
 
     @property
-    def problem(self) -> Problem | None:
+    def problem(self) -> ReportedProblem | None:
         """What kept the region from being read, or from being read to the end."""
         return next((problem for problem in self.problems if problem.volume_id is None), None)
 

@@ -9,8 +9,7 @@ from ebs_backup.model.request import Request
 from ebs_backup.model.values import Create, Outcome, Plan, Problem, Skip, Status, Tag, Verdict
 from ebs_backup.report.document import Run, log_region, log_round, log_run, report, summary
 from ebs_backup.report.region import RegionResult, region_part
-from ebs_backup.report.schema import MAX_LISTED, PlannedAction, Totals
-from ebs_backup.report.schema import Problem as ReportedProblem
+from ebs_backup.report.schema import MAX_LISTED, PlannedAction, ReportedProblem, Totals
 from ebs_backup.runs.backup import MAX_ACTIONS
 from tests.unit.builders import AT, RUN, deployment, snapshot, volume
 

@@ -571,11 +571,13 @@ def test_each_round_and_in_the_end_each_region_is_logged(
     with caplog.at_level(logging.INFO):
         deployment.execute()
 
-    told = [(r.message, r.__dict__.get("region")) for r in caplog.records]
+    events = [(r.message, r.__dict__.get("region")) for r in caplog.records]
     rounds = [r.__dict__["round"] for r in caplog.records if r.message == "round_completed" and r.region == "eu-west-1"]  # type: ignore[attr-defined]
     assert rounds == list(range(1, deployment.machine.rounds["eu-west-1"] + 1))
-    assert [each for each in told if each[0] == "region_completed"] == [("region_completed", name) for name in REGIONS]
-    assert [message for message, _ in told][-2:] == ["run_completed", "report_stored"]
+    assert [each for each in events if each[0] == "region_completed"] == [
+        ("region_completed", name) for name in REGIONS
+    ]
+    assert [message for message, _ in events][-2:] == ["run_completed", "report_stored"]
 
 
 # --- what goes between the steps ---

@@ -9,7 +9,7 @@ from dataclasses import fields
 
 from ebs_backup.plan.coverage import VolumeCoverage
 from ebs_backup.report.findings import is_unread, uncovered
-from ebs_backup.report.schema import Problem, RegionReport, Report, Totals
+from ebs_backup.report.schema import RegionReport, Report, ReportedProblem, Totals
 from ebs_backup.report.words import age, counted, number
 
 from .charts import bar
@@ -122,7 +122,7 @@ def _newest(entry: VolumeCoverage) -> Iterator[Markup | str]:
 
 def _problems(report: Report) -> Markup | None:
     """Return the problems by their codes, those first that fail the run, each with its remedy."""
-    by_code: dict[str, list[tuple[str, Problem]]] = defaultdict(list)
+    by_code: dict[str, list[tuple[str, ReportedProblem]]] = defaultdict(list)
     for name, region in sorted(report.regions.items(), key=lambda item: item[1].status != "failed"):
         for problem in region.problems:
             by_code[problem.code].append((name, problem))
@@ -139,11 +139,11 @@ def _problems(report: Report) -> Markup | None:
     )
 
 
-def _fails(report: Report, region: str, problem: Problem) -> bool:
+def _fails(report: Report, region: str, problem: ReportedProblem) -> bool:
     return report.regions[region].status == "failed" and problem.status in ("failed", "unfinished", "not_read")
 
 
-def _problem(error_code: str, occurrences: Sequence[tuple[str, Problem]]) -> Markup:
+def _problem(error_code: str, occurrences: Sequence[tuple[str, ReportedProblem]]) -> Markup:
     title = code(error_code) if error_code else "Out of time"
     rows = [_occurrence(region, problem) for region, problem in occurrences[:MAX_EXAMPLES]]
     regions = len({region for region, _ in occurrences})
@@ -158,7 +158,7 @@ def _problem(error_code: str, occurrences: Sequence[tuple[str, Problem]]) -> Mar
     )
 
 
-def _occurrence(region: str, problem: Problem) -> Row:
+def _occurrence(region: str, problem: ReportedProblem) -> Row:
     about = problem.snapshot_id or problem.volume_id
     operation = f"{problem.operation}: " if problem.operation else ""
     return (
