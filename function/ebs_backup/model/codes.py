@@ -108,11 +108,7 @@ ENTRIES = (
         Kind.DENIED,
         "The function's credentials ended or its clock was wrong. Run it again.",
     ),
-    Code(
-        ("Blocked",),
-        Kind.DENIED,
-        "AWS has suspended the account in this region. AWS Support can tell why.",
-    ),
+    Code(("Blocked",), Kind.DENIED, "AWS has suspended the account in this region. AWS Support can tell why."),
     Code(
         ("PendingVerification",),
         Kind.REFUSED,
