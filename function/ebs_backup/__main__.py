@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,12 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None) -> 
         return 2
     finally:
         progress.clear()
-    return int(done.failed or any(region.known.deletion_brake for region in done.regions))
+    return int(done.failed or any(region.report.deletion_brake for region in done.regions))
 
 
 def _show_plan(done: Run, results: Sequence[RegionResult], options: argparse.Namespace) -> None:
     if options.json:
-        print(json.dumps(report(done), indent=2))
+        print(json.dumps(asdict(report(done)), indent=2))
     else:
         print("\n".join(preview(done.deployment, results, coloured if _takes_colour() else plain)))
 

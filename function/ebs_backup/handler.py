@@ -6,6 +6,7 @@ do their work: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.htm
 
 import logging
 import os
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from ebs_backup.aws.clock import SystemClock
@@ -37,8 +38,9 @@ def lambda_handler(event: Any, context: Context) -> dict[str, Any]:
     deadline = clock.now() + working_seconds(context.get_remaining_time_in_millis())
     deployment, home_region = parse_deployment(os.environ["POLICY"]), os.environ["AWS_REGION"]
     if isinstance(event, dict) and "step" in event:
-        from ebs_backup.runs.rounds import Workflow  # noqa: PLC0415 - a cold start without the state machine is quicker for it
+        from ebs_backup.runs.rounds import Steps  # noqa: PLC0415 - a cold start without the state machine is quicker for it
 
-        return Workflow(deployment, home_region, clock, deadline).take(event)
+        return Steps(deployment, home_region, clock, deadline).take(event)
     request = parse_request(event, context.aws_request_id, deployment)
-    return publish(run(deployment, request, home_region=home_region, clock=clock, deadline=deadline)).report
+    done = run(deployment, request, home_region=home_region, clock=clock, deadline=deadline)
+    return asdict(publish(done).report)

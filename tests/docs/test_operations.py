@@ -11,7 +11,7 @@ import pytest
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter  # type: ignore[import-untyped]
 
 from ebs_backup import handler
-from ebs_backup.report import store
+from ebs_backup.aws import s3
 from ebs_backup.report.document import RunFailed
 from sandbox.ec2 import Fault, Simulator
 from tests.docs.markdown import ROOT, codes, commands, fences, rows, section
@@ -75,7 +75,7 @@ def events(
     """Return what is logged by a run that meets with all sorts of trouble, and by a round, as Lambda's runtime does."""
     deployment = {"name": "nightly", "retention": {"last": 2}, "regions": ["eu-west-1", "us-east-1"]}
     deployment |= {"report_bucket": "bucket", "report_prefix": "reports/", "rounds_prefix": "rounds/"}
-    monkeypatch.setattr(store, "_client", Bucket)
+    monkeypatch.setattr(s3, "_client", Bucket)
     monkeypatch.setenv("POLICY", json.dumps(deployment))
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setattr(handler, "SystemClock", lambda: clock)

@@ -133,11 +133,11 @@ def test_the_page_of_a_report_is_written_with_the_callers_own_credentials(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--retention", "dayly=7"], "deployment key retention: retention keys must be among .*; got: dayly"),
+        (["--retention", "dayly=7"], "deployment.retention keys must be among .*; got: dayly"),
         (["--retention", "daily"], "--retention must be rules such as daily=7,weekly=4; got: daily"),
         (
             ["--orphan-retention-days", "0"],
-            "orphan_retention_days must be a whole number, 1 or more; got: 0",
+            "deployment.orphan_retention_days must be 1 or more; got: 0",
         ),
         (["--policy", "/nowhere.json"], "No such file or directory: '/nowhere.json'"),
         (["--region", "us-east-1", "--exclude-region", "us-east-1"], "must leave at least one region"),
@@ -155,7 +155,7 @@ def test_a_file_that_is_no_policy_is_refused(terminal: Terminal, tmp_path: Path)
     file.write_text("[]")
 
     assert terminal.plan("--policy", str(file)) == 2
-    assert "the deployment must be a JSON object" in terminal.err
+    assert "deployment must be an object" in terminal.err
 
 
 class Screen:

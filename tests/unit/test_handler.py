@@ -1,11 +1,13 @@
 """The whole function, against the simulated EC2."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from ebs_backup import handler
+from ebs_backup.aws.s3 import StoreError
 from ebs_backup.handler import lambda_handler
 from ebs_backup.model.deployment import DeploymentError
 from ebs_backup.model.request import RequestError
@@ -13,7 +15,6 @@ from ebs_backup.model.time_budget import RESERVE
 from ebs_backup.report import publish
 from ebs_backup.report.document import RunFailed
 from ebs_backup.report.region import RegionResult
-from ebs_backup.report.store import StoreError
 from ebs_backup.runs import visit
 from sandbox.ec2 import Ec2Error as Refusal
 from sandbox.ec2 import Fault, Request, Simulator
@@ -269,9 +270,9 @@ def test_run_fails_when_regions_cannot_be_listed(function: Function, ec2: Simula
 def test_report_is_stored_unless_it_was_a_dry_run(
     function: Function, ec2: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored: list[tuple[object, ...]] = []
+    stored: list[tuple[Any, ...]] = []
 
-    def keep(*given: object) -> str:
+    def keep(*given: Any) -> str:
         stored.append(given)
         return "key"
 
@@ -283,20 +284,22 @@ def test_report_is_stored_unless_it_was_a_dry_run(
     made = function.invoke()
 
     ((bucket, prefix, report, _),) = stored
-    assert (bucket, prefix, report) == ("reports", "nightly/reports/", made)
+    assert (bucket, prefix, asdict(report)) == ("reports", "nightly/reports/", made)
 
 
 def test_run_fails_when_its_report_cannot_be_stored(
     function: Function, ec2: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def closed(*_: object) -> str:
-        raise StoreError("the report could not be stored in reports: AccessDenied")
+        raise StoreError("r1.json could not be stored in reports: AccessDenied")
 
     monkeypatch.setattr(publish, "store", closed)
     function.deploy(report_bucket="reports")
     add_volumes(ec2, 1)
 
-    with pytest.raises(RunFailed, match=r"0 of 1 volumes.*\n- the report could not be stored in reports"):
+    with pytest.raises(
+        RunFailed, match=r"0 of 1 volumes.*\n- the report could not be stored: r1.json could not be stored in reports"
+    ):
         function.invoke()
 
     assert _snapshots(ec2, "eu-west-1") == ["vol-0000"]
@@ -356,6 +359,14 @@ def test_bad_input_is_refused_before_the_first_call(
         function.invoke(event)
 
     assert not ec2.calls
+
+
+def test_report_is_plain_json(function: Function, ec2: Simulator) -> None:
+    add_volumes(ec2, 1)
+
+    made = function.invoke()
+
+    assert json.loads(json.dumps(made))["totals"] == made["totals"]
 
 
 def test_home_region_is_visited_first(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:

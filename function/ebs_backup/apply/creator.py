@@ -101,7 +101,7 @@ class Creator:
         snapshots = self.run.region.create(asked, task.operation, tags, label(create, self.run.run_id))
         self.queue.accepted(task.operation)
         self.look.created()
-        why = create.reason if create.apart else ""
+        why = create.reason if create.instead_of_set else ""
         self.outcomes.add(*(Outcome(Status.CREATED, s.volume_id, task.operation, s.id, why) for s in snapshots))
         self._complete(replace(snapshot, tags=tags) for snapshot in snapshots)
         made = {snapshot.volume_id for snapshot in snapshots}

@@ -15,7 +15,7 @@ from ebs_backup.model.values import Plan, Problem, Status, World
 from ebs_backup.observe.history import observe_history
 from ebs_backup.observe.recovery_points import observe_recovery_points
 from ebs_backup.observe.world import observe_world
-from ebs_backup.plan.coverage import cover
+from ebs_backup.plan.coverage import measure
 from ebs_backup.plan.creates import plan
 from ebs_backup.plan.expiry import with_expiry
 from ebs_backup.plan.selection import select
@@ -100,7 +100,7 @@ class Visitor:
             return replace(result, problem=NOT_MEASURED)
         selected = select(self.deployment, world.volumes).selected
         points = observe_recovery_points(region, self.deployment, selected, self.at)
-        return replace(result, covers=cover(self.deployment, selected, points, result.outcomes, self.at))
+        return replace(result, coverages=measure(self.deployment, selected, points, result.outcomes, self.at))
 
 
 def _is_unfinished(result: RegionResult) -> bool:

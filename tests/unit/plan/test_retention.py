@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebs_backup.model.retention import Retention, RetentionError, in_words, parse_retention
+from ebs_backup.model.reader import ReadError
+from ebs_backup.model.retention import Retention, in_words, parse_retention
 from ebs_backup.model.values import Snapshot, Verdict
 from ebs_backup.plan.retention import (
     ENDED_IN_ERROR,
@@ -255,25 +256,25 @@ def test_retention_is_read(value: dict[str, Any], retention: Retention) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (None, "retention must be an object of numbers; got: None"),
-        (7, "retention must be an object of numbers; got: 7"),
-        (["daily"], r"retention must be an object of numbers; got: \['daily'\]"),
+        (None, "retention must be an object; got: None"),
+        (7, "retention must be an object; got: 7"),
+        (["daily"], r"retention must be an object; got: \['daily'\]"),
         ({"dayly": 7, "daily": 7, "Weekly": 1}, f"retention keys must be among {', '.join(NAMES)}; got: Weekly, dayly"),
-        ({"daily": -1}, "retention key daily must be a whole number, 0 or more; got: -1"),
-        ({"daily": 1.5}, "retention key daily must be a whole number, 0 or more; got: 1.5"),
-        ({"daily": float("inf")}, "retention key daily must be a whole number, 0 or more; got: inf"),
-        ({"daily": float("nan")}, "retention key daily must be a whole number, 0 or more; got: nan"),
-        ({"daily": True}, "retention key daily must be a whole number, 0 or more; got: True"),
-        ({"daily": "7"}, "retention key daily must be a whole number, 0 or more; got: '7'"),
-        ({"daily": None}, "retention key daily must be a whole number, 0 or more; got: None"),
+        ({"daily": -1}, "retention.daily must be 0 or more; got: -1"),
+        ({"daily": 1.5}, "retention.daily must be a whole number; got: 1.5"),
+        ({"daily": float("inf")}, "retention.daily must be a whole number; got: inf"),
+        ({"daily": float("nan")}, "retention.daily must be a whole number; got: nan"),
+        ({"daily": True}, "retention.daily must be a whole number; got: True"),
+        ({"daily": "7"}, "retention.daily must be a whole number; got: '7'"),
+        ({"daily": None}, "retention.daily must be a whole number; got: None"),
         (
             {"daily": 0, "weekly": 0.0},
-            r"retention must keep something, or be empty to delete nothing; got: \{'daily': 0, 'weekly': 0.0\}",
+            r"retention must be empty to delete nothing, or keep something; got: \{'daily': 0, 'weekly': 0.0\}",
         ),
     ],
 )
 def test_wrong_retention_is_refused_by_key_rule_and_value(value: Any, message: str) -> None:
-    with pytest.raises(RetentionError, match=f"^{message}$"):
+    with pytest.raises(ReadError, match=f"^{message}$"):
         parse_retention(value)
 
 
