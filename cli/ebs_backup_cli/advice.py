@@ -26,7 +26,7 @@ def brakes(preview: Preview) -> Iterator[str]:
     held = [each.region for each in preview.regions if each.plan and each.plan.brake]
     if held:
         yield (
-            f"{', '.join(held)}: the brake holds back all deletions. If each of those marked `due` may go, raise "
+            f"{', '.join(held)}: the brake holds back all deletions. If every snapshot that is due may go, raise "
             "max_deletions_percent or max_deletions_per_run for one run."
         )
 

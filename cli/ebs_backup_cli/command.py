@@ -41,11 +41,14 @@ def _end(command: Callable[[], ExitCode]) -> ExitCode:
     except InputError as error:
         print(f"ebs-backup: {error}", file=sys.stderr)
         return ExitCode.BAD_INPUT
-    except BrokenPipeError:
+    except OSError as error:
         # The interpreter flushes stdout once more at its end: https://docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.BROKEN_PIPE
+        if isinstance(error, BrokenPipeError):
+            return ExitCode.BROKEN_PIPE
+        print(f"ebs-backup: cannot write the output: {error.strerror}", file=sys.stderr)
+        return ExitCode.BAD_INPUT
     except KeyboardInterrupt:
-        print("\nebs-backup: interrupted; nothing was changed in AWS", file=sys.stderr, flush=True)
+        print("\nebs-backup: interrupted", file=sys.stderr, flush=True)
         os._exit(ExitCode.INTERRUPTED)  # a normal end waits for the threads that still read
     return code

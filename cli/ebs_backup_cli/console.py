@@ -13,12 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 def stdout() -> Console:
     """Return the console for data; it is no terminal if somebody reads it through a pipe."""
-    return Console(highlight=False, soft_wrap=False)
+    return Console(highlight=False)
 
 
 def stderr() -> Console:
     """Return the console for everything else."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False)
 
 
 @contextmanager
@@ -34,6 +34,10 @@ def progress(what: str, total: int) -> Iterator[Callable[[str], object]]:
 def say(*notes: str) -> None:
     """Write notes to stderr, a line each, after whatever went to stdout."""
     sys.stdout.flush()
-    console = stderr()
-    for note in notes:
-        console.print(note, markup=False)
+    write(stderr(), *notes)
+
+
+def write(console: Console, *lines: str) -> None:
+    """Write lines of text; a terminal's are broken between words."""
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=not console.is_terminal)

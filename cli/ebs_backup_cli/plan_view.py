@@ -8,9 +8,10 @@ from ebs_backup.model.limits import limits
 from ebs_backup.model.retention import in_words
 from ebs_backup.model.values import Create, Delete, Plan, Tag, Verdict
 from ebs_backup_cli import advice, tables
-from ebs_backup_cli.commands.plan import PlanOptions
+from ebs_backup_cli.console import write
 from ebs_backup_cli.estimate import seconds_at_least
 from ebs_backup_cli.names import Names
+from ebs_backup_cli.options import DeploymentOptions
 from ebs_backup_cli.preview import Preview
 from ebs_backup_cli.tables import Column, Row, Table
 
@@ -36,16 +37,16 @@ _COLOURS = {"keep": "dim", "delete": "red", "due": "yellow"}
 
 def show(preview: Preview, names: Names, console: Console) -> None:
     """Write all of it to the console."""
-    print(f"Deployment {preview.deployment.name}: {in_words(preview.deployment.retention)}.")
+    write(console, f"Deployment {preview.deployment.name}: {in_words(preview.deployment.retention)}.")
     plans = [each.plan for each in preview.regions if each.plan]
     tables.show(Table("volumes", _VOLUMES, tuple(row for plan in plans for row in _volumes(plan, names))), console)
     tables.show(
         Table("snapshots", _SNAPSHOTS, tuple(row for plan in plans for row in _snapshots(plan, names))), console
     )
-    print("\n".join(["", *_regions(preview), *_totals(preview, plans)]))
+    write(console, "", *_regions(preview), *_totals(preview, plans))
 
 
-def notes(preview: Preview, names: Names | None, options: PlanOptions) -> Iterator[str]:
+def notes(preview: Preview, names: Names | None, options: DeploymentOptions) -> Iterator[str]:
     """Yield what goes beside the output proper: why names are missing, and what to do next."""
     if names and names.missing:
         yield f"Some names are missing, and ids are shown instead: {names.missing}."

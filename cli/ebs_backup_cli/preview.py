@@ -5,6 +5,7 @@ What the rest of the command sees is a `Preview`.
 
 import json
 import logging
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -111,6 +112,8 @@ class DryRun:
 def prepare(options: DeploymentOptions, account: Account, clock: Clock | None = None) -> DryRun:
     """Read the options, and ask AWS for its regions unless they are named; raise InputError if anything is wrong."""
     logging.getLogger("ebs_backup").addHandler(logging.NullHandler())  # the command says what there is to say
+    if not 0 < options.timeout < math.inf:
+        raise InputError(f"--timeout must be a number of seconds above 0; got: {options.timeout:g}")
     clock = clock or SystemClock()
     deadline, deployment = clock.now() + options.timeout, read_deployment(options)
     try:

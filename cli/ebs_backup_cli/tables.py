@@ -72,7 +72,14 @@ def _plain(table: Table) -> Iterator[str]:
 
 def _draw(table: Table, region: str, rows: Sequence[Row], console: Console) -> None:
     shown = [n for n, c in enumerate(table.columns) if not c.for_scripts and any(row.cells[n] for row in rows)]
-    drawn = Drawn(title=f"{region}: {table.title}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    drawn = Drawn(
+        title=f"{region}: {table.title}",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for column in (table.columns[n] for n in shown):
         justify: Literal["left", "right"] = "right" if column.right else "left"
         drawn.add_column(column.name, justify=justify, overflow="fold", no_wrap=not column.fold)

@@ -33,8 +33,8 @@ class Command:
     def report(self, *options: str) -> Done:
         return self.run("report", "--name", "nightly", *options)
 
-    def run(self, *arguments: str) -> Done:
-        result = CliRunner().invoke(app, arguments)
+    def run(self, *arguments: str, stdin: str = "") -> Done:
+        result = CliRunner().invoke(app, arguments, input=stdin)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return Done(result.exit_code, result.stdout, result.stderr)
 

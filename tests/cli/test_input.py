@@ -17,7 +17,7 @@ from tests.unit.builders import REGION
         (["--retention", "daily"], "--retention must be rules such as daily=7,weekly=4; got: daily"),
         (["--orphan-retention-days", "0"], "orphan_retention_days must be a whole number, 1 or more; got: 0"),
         (["--max-deletions-percent", "half"], "Invalid value for '--max-deletions-percent'"),
-        (["--timeout", "0"], "Invalid value for '--timeout'"),
+        (["--timeout", "0"], "--timeout must be a number of seconds above 0; got: 0"),
         (["--deployment", "/nowhere.json"], "cannot read /nowhere.json: No such file or directory"),
         (["--deployment", "/"], "cannot read /: Is a directory"),
         (["--region", "us-east-1", "--exclude-region", "us-east-1"], "regions must be within the deployment's regions"),

@@ -82,6 +82,12 @@ def test_options_change_the_deployment_of_a_file(command: Command, tmp_path: Pat
     assert done.err == "Nothing was changed. The deployment's next run does this.\n"
 
 
+def test_deployment_can_come_through_a_pipe(command: Command) -> None:
+    deployment = '{"name": "ours", "retention": {"daily": 9}}'
+
+    assert command.run("plan", "--deployment", "-", stdin=deployment).out.startswith("Deployment ours: keep 9 daily.")
+
+
 def test_brake_is_shown_and_fails_the_command(command: Command, estate: Simulator) -> None:
     add_snapshots(estate, "vol-1", days=60)
 

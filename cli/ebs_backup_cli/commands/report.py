@@ -37,7 +37,7 @@ def report(options: ReportOptions) -> ExitCode:
         print(preview.json())
     else:
         _write(Path(options.output), preview.page(), opened=options.open)
-    console.say(*advice.problems(preview, options.timeout))
+    console.say(*advice.problems(preview, options.timeout), *advice.brakes(preview))
     return preview.exit_code
 
 
