@@ -4,17 +4,23 @@ Whatever is wrong with them is an InputError that says what to do.
 """
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
 
 from ebs_backup_cli.errors import InputError
-from ebs_backup_cli.options import AwsOptions
 
 # At most 25 seconds for each of two attempts.
 CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 2})
@@ -52,10 +58,10 @@ class Account:
         return tuple(sorted(region["RegionName"] for region in answer["Regions"]))
 
 
-def open_account(options: AwsOptions) -> Account:
-    """Find credentials and the home region as the AWS CLI does; raise InputError if either is missing or wrong."""
-    if options.profile:
-        _use_profile(options.profile)
+def open_account(profile: str | None, regions: Sequence[str], excluded: Sequence[str]) -> Account:
+    """Find credentials and home region; raise InputError if either is missing, or if a region is named that is none."""
+    if profile:
+        _use_profile(profile)
     try:
         session = boto3.Session()
         credentials = session.get_credentials()
@@ -66,10 +72,12 @@ def open_account(options: AwsOptions) -> Account:
         raise InputError(f"{error}. `aws configure list-profiles` lists those there are") from None
     except NoCredentialsError:
         raise InputError(_NONE) from None
+    except (SSOError, TokenRetrievalError) as error:
+        raise InputError(f"{error}. Sign in with `aws sso login`") from None
     except (BotoCoreError, ClientError) as error:
         raise InputError(f"cannot get AWS credentials: {error}") from None
-    _check_names(session, options.region or ())
-    return Account(session, _home_region(session, options.region or ()))
+    _check_names(session, (*regions, *excluded))
+    return Account(session, _home_region(session, regions))
 
 
 def check_expired(codes: Collection[str]) -> None:

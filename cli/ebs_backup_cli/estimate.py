@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from ebs_backup.model.limits import Limit
 from ebs_backup.model.values import Create, Plan
 
-_SINGLE, _SET = "CreateSnapshot", "CreateSnapshots"
+# The operations that can carry out an action.
+_SINGLE, _SET = ("CreateSnapshot",), ("CreateSnapshots",)
+_EITHER = _SINGLE + _SET
+_TAG, _DELETE = ("CreateTags",), ("DeleteSnapshot",)
 
 
 def seconds_at_least(plan: Plan, limits: Mapping[str, Limit]) -> float:
@@ -16,16 +19,16 @@ def seconds_at_least(plan: Plan, limits: Mapping[str, Limit]) -> float:
     CreateTags request of its own.
     """
     calls = Counter(action.operations for action in plan.actions)
-    tags = calls["CreateTags",] + sum(len(a.volumes) for a in plan.actions if isinstance(a, Create) and a.is_set)
-    single, sets = limits[_SINGLE], limits[_SET]
-    together = Limit(single.burst + sets.burst, single.rate + sets.rate)
-    creates = calls[_SINGLE,] + calls[_SET,] + calls[_SINGLE, _SET]
-    return max(
-        _drained(calls[_SINGLE,], single),
-        _drained(calls[_SET,], sets),
-        _drained(creates, together),
-        _drained(tags, limits["CreateTags"]),
-    ) + _drained(calls["DeleteSnapshot",], limits["DeleteSnapshot"])
+    tags = calls[_TAG] + sum(len(a.volumes) for a in plan.actions if isinstance(a, Create) and a.is_set)
+    single, sets, tagging, deleting = (limits[operation] for operation in (*_SINGLE, *_SET, *_TAG, *_DELETE))
+    both = Limit(single.burst + sets.burst, single.rate + sets.rate)
+    creating = max(
+        _drained(calls[_SINGLE], single),
+        _drained(calls[_SET], sets),
+        _drained(calls[_SINGLE] + calls[_SET] + calls[_EITHER], both),
+        _drained(tags, tagging),
+    )
+    return creating + _drained(calls[_DELETE], deleting)
 
 
 def _drained(calls: int, limit: Limit) -> float:

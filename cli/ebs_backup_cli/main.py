@@ -18,8 +18,10 @@ Exit codes:
 
 \b
 Environment:
-  AWS_PROFILE, AWS_REGION, ...  as for the AWS CLI
-  NO_COLOR, FORCE_COLOR         never, or always, write tables and colours for a terminal
+  AWS_PROFILE, ...  credentials, as for the AWS CLI
+  AWS_REGION        the region that is asked which regions there are, unless --region names some
+  NO_COLOR          no colours
+  FORCE_COLOR       tables and colours, in a pipe too
 """
 
 # Plain help, since rich alone takes longer to import than all the rest.

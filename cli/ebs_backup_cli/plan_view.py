@@ -61,18 +61,20 @@ def _volumes(plan: Plan, names: Names) -> Iterator[Row]:
     for action in plan.actions:
         if isinstance(action, Create):
             what = f"set of {len(action.volumes)}" if action.is_set else "snapshot"
+            key, why = action.volumes[0].id, names.in_words(action.reason)
             for volume in sorted(action.volumes, key=lambda volume: names.place(volume.id).device):
-                yield _volume(plan, names, action.volumes[0].id, volume.id, "green", what, action.reason)
+                yield _volume(plan, names, volume.id, key=key, colour="green", what=what, why=why)
         elif isinstance(action, Tag):
-            yield _volume(plan, names, action.snapshot_id, action.volume_id, "cyan", "tag", action.reason)
+            key = action.snapshot_id
+            yield _volume(plan, names, action.volume_id, key=key, colour="cyan", what="tag", why=action.reason)
     for skip in plan.skipped:
-        yield _volume(plan, names, skip.volume_id, skip.volume_id, "dim", "skip", skip.reason)
+        yield _volume(plan, names, skip.volume_id, key=skip.volume_id, colour="dim", what="skip", why=skip.reason)
 
 
-def _volume(plan: Plan, names: Names, key: str, id_: str, colour: str, what: str, why: str) -> Row:  # noqa: PLR0917
+def _volume(plan: Plan, names: Names, id_: str, *, key: str, colour: str, what: str, why: str) -> Row:
     place = names.place(id_)
     size = "" if place.size_gib is None else str(place.size_gib)
-    cells = names.instance(id_), place.device, id_, place.name, size, what, names.in_words(why)
+    cells = names.instance(id_), place.device, id_, place.name, size, what, why
     return Row(plan.region, key, colour, cells)
 
 

@@ -21,7 +21,7 @@ from ebs_backup.report.document import report
 from ebs_backup.report.page import page
 from ebs_backup.report.region import RegionResult
 from ebs_backup.runs.backup import MAX_ACTIONS, run
-from ebs_backup_cli.account import Account, check_expired
+from ebs_backup_cli.account import Account, check_expired, open_account
 from ebs_backup_cli.errors import ExitCode, InputError
 from ebs_backup_cli.options import DeploymentOptions, read_deployment
 
@@ -109,15 +109,16 @@ class DryRun:
         return Preview(self.deployment, regions, document, timed_out=self.clock.now() >= self.deadline - _TOO_LATE)
 
 
-def prepare(options: DeploymentOptions, account: Account, clock: Clock | None = None) -> DryRun:
-    """Read the options, and ask AWS for its regions unless they are named; raise InputError if anything is wrong."""
+def prepare(options: DeploymentOptions) -> DryRun:
+    """Read the options, find the account and its regions; raise InputError if anything is wrong or missing."""
     logging.getLogger("ebs_backup").addHandler(logging.NullHandler())  # the command says what there is to say
     if not 0 < options.timeout < math.inf:
         raise InputError(f"--timeout must be a number of seconds above 0; got: {options.timeout:g}")
-    clock = clock or SystemClock()
-    deadline, deployment = clock.now() + options.timeout, read_deployment(options)
+    clock, deployment = SystemClock(), read_deployment(options)
+    deadline = clock.now() + options.timeout
     try:
         request = parse_request(_payload(options), "", deployment)
+        account = open_account(options.profile, request.regions, options.exclude_region or ())
         if not (request.regions or deployment.regions):
             deployment = replace(deployment, regions=account.enabled_regions())
         regions_to_visit(deployment, request, ())

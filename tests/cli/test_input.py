@@ -21,6 +21,7 @@ from tests.unit.builders import REGION
         (["--deployment", "/nowhere.json"], "cannot read /nowhere.json: No such file or directory"),
         (["--deployment", "/"], "cannot read /: Is a directory"),
         (["--region", "us-east-1", "--exclude-region", "us-east-1"], "regions must be within the deployment's regions"),
+        (["--exclude-region", "xx-nowhere-9"], "there is no region xx-nowhere-9; if AWS has just opened it"),
         (["--region", "eu-wets-1"], "there is no region eu-wets-1; did you mean eu-west-1?"),
         (["--run-id", "with space"], "run_id must be 1 to 80 letters"),
         (["--colour"], "No such option"),

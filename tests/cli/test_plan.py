@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.ec2 import Fault, Simulator
+from sandbox.ec2 import Attachment, Fault, Simulator, Volume
 from tests.cli.conftest import Command, changes
 from tests.unit.builders import REGION
 from tests.unit.estates import add_instance, add_snapshots, add_volumes
@@ -139,6 +139,23 @@ def test_ids_stand_in_for_names_that_are_denied(command: Command, ec2: Simulator
     assert done.err.splitlines()[0] == (
         "Some names are missing, and ids are shown instead: DescribeInstances: UnauthorizedOperation in eu-west-1."
     )
+
+
+def test_snapshot_without_its_own_tags_is_shown(command: Command, ec2: Simulator) -> None:
+    add_instance(ec2, "i-1", "vol-1")
+    words = {"Policy": "nightly", "RunId": "r1", "Region": REGION, "VolumeId": "pending"}
+    add_snapshots(ec2, "vol-1", days=1, tags={f"ebs-backup:{word}": value for word, value in words.items()})
+
+    assert "  tag       a set is created with common tags only" in command.plan().out
+
+
+def test_multi_attach_volume_is_shown_with_both_instances(command: Command, ec2: Simulator) -> None:
+    for instance in ("i-1", "i-2"):
+        add_instance(ec2, instance)
+    places = tuple(Attachment(instance, "/dev/sdf") for instance in ("i-1", "i-2"))
+    ec2.regions[REGION].add(Volume("vol-1", f"{REGION}a", type="io2", iops=100, attachments=places))
+
+    assert "eu-west-1  i-1, i-2  /dev/sdf  vol-1" in command.plan().out
 
 
 def test_empty_account_gets_a_hint(command: Command) -> None:

@@ -56,6 +56,27 @@ def test_profile_counts_for_more_than_keys(environment: dict[str, str], tmp_path
     assert "cannot get AWS credentials: Error when retrieving credentials from custom-process" in done.stderr
 
 
+def test_expired_sign_in_is_said_in_a_sentence(environment: dict[str, str], tmp_path: Path) -> None:
+    session = "[sso-session work]\nsso_start_url = https://example.com/start\nsso_region = eu-west-1\n"
+    profile = "[profile ops]\nsso_session = work\nsso_account_id = 123456789012\nsso_role_name = ops\n"
+    (tmp_path / "config").write_text(session + profile)
+
+    done = run("plan", "--profile", "ops", environment=environment)
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("Sign in with `aws sso login`\n")
+
+
+def test_broken_configuration_is_said_in_a_sentence(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("no configuration")
+
+    done = run("plan", environment=environment | KEYS)
+
+    assert done.returncode == 2
+    assert "Unable to parse config file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_interrupt_ends_the_command_at_once(environment: dict[str, str]) -> None:
     command = [PROGRAM, "plan", "--region", "eu-west-1"]
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -17,13 +17,12 @@ class PlanOptions(DeploymentOptions):
 
 
 def plan(options: PlanOptions) -> ExitCode:
-    """Show what a run would create, keep and delete, and why. Changes nothing."""
+    """Show what a run would create, keep and delete, and why. Changes nothing in AWS."""
     from ebs_backup_cli import console, plan_view  # noqa: PLC0415 - they import boto3 and rich
-    from ebs_backup_cli.account import open_account  # noqa: PLC0415
     from ebs_backup_cli.names import read_names  # noqa: PLC0415
     from ebs_backup_cli.preview import EVERYTHING, prepare  # noqa: PLC0415
 
-    dry_run = prepare(options, open_account(options))
+    dry_run = prepare(options)
     with console.progress("Reading regions", len(dry_run.regions)) as through:
         preview = dry_run.make(through, EVERYTHING)
         names = None if options.json else read_names(dry_run, preview)

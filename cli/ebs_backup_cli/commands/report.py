@@ -23,14 +23,13 @@ class ReportOptions(DeploymentOptions):
 
 
 def report(options: ReportOptions) -> ExitCode:
-    """Write a page that shows how well the account is covered, and print its path. Changes nothing."""
+    """Write a page that shows how well the account is covered. Prints its path; changes nothing in AWS."""
     from ebs_backup_cli import advice, console  # noqa: PLC0415 - they import boto3 and rich
-    from ebs_backup_cli.account import open_account  # noqa: PLC0415
     from ebs_backup_cli.preview import EVERYTHING, FOR_A_PAGE, prepare  # noqa: PLC0415
 
     if options.json and options.open:
         raise InputError("--json writes no page that --open could open; leave one of them out")
-    dry_run = prepare(options, open_account(options))
+    dry_run = prepare(options)
     with console.progress("Reading regions", len(dry_run.regions)) as through:
         preview = dry_run.make(through, EVERYTHING if options.json else FOR_A_PAGE)
     if options.json:
