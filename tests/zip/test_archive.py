@@ -27,7 +27,7 @@ from tests.zip.workspace import Pack, Package
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("trees")]
 
-needs_unzip = pytest.mark.skipif(UNZIP is None, reason="unzip is not installed")
+needs_unzip = pytest.mark.skipif(UNZIP is None, reason="no unzip: `apt-get install unzip`")
 
 
 def noise(size: int) -> str:
