@@ -15,7 +15,7 @@ from tests.unit.builders import REGION
     [
         (["--retention", "dayly=7"], "retention keys must be among .*; got: dayly"),
         (["--retention", "daily"], "--retention must be rules such as daily=7,weekly=4; got: daily"),
-        (["--orphan-retention-days", "0"], "orphan_retention_days must be a whole number, 1 or more; got: 0"),
+        (["--orphan-retention-days", "0"], "orphan_retention_days must be 1 or more; got: 0"),
         (["--max-deletions-percent", "half"], "Invalid value for '--max-deletions-percent'"),
         (["--timeout", "0"], "--timeout must be a number of seconds above 0; got: 0"),
         (["--deployment", "/nowhere.json"], "cannot read /nowhere.json: No such file or directory"),
@@ -37,7 +37,7 @@ def test_wrong_option_is_refused(command: Command, options: list[str], message: 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[]", "deployment must be a JSON object"),
+        (b"[]", "deployment must be an object"),
         (b"{", "deployment must be JSON"),
         (b"\xff", "cannot read .*: it is not UTF-8 text"),
         (b'{"nmae": "nightly"}', "deployment keys must be among .*; got: nmae"),
