@@ -17,24 +17,26 @@ help: ## Say what there is
 
 setup: $(VENV)/installed ## Make the virtual environment (demo and test do so by themselves)
 
-$(VENV)/installed: requirements-dev.txt
+$(VENV)/installed: pyproject.toml
 	@test -n "$(PYTHON_FOUND)" || { echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@command -v terraform >/dev/null || { echo "Terraform 1.9 or newer is needed: https://developer.hashicorp.com/terraform/install" >&2; exit 1; }
 	@echo "Setting up $(VENV) with $(PYTHON_FOUND) ..."
 	@$(PYTHON_FOUND) -m venv --clear $(VENV)
-	@$(RUN) pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(RUN) pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" # the first that knows --group
+	@$(RUN) pip install --quiet --group dev --editable .
 	@touch $@
 
 demo: setup ## Apply examples/quickstart to a local AWS and run it
 	@$(RUN) sandbox.demo
 
-test: lint ## Run all tests
-	@$(RUN) pytest -n 4 --dist loadgroup --no-loadscope-reorder
+test: lint ## Run all tests; those that lack a tool are skipped, and named at the end
+	@$(RUN) pytest -n 4 --dist loadgroup --no-loadscope-reorder $(OPTIONS)
 
-lint: setup ## Check format, lint and types
+lint: setup ## Check format, lint, types and who imports whom
 	@$(RUN) ruff format --check --quiet
 	@$(RUN) ruff check --quiet
 	@$(RUN) mypy
+	@$(VENV)/bin/lint-imports --no-logo --cache-dir .cache/import-linter >/dev/null || $(VENV)/bin/lint-imports --no-logo --no-cache
 	@terraform fmt -check -recursive
 
 format: setup ## Put everything into its format
@@ -43,9 +45,7 @@ format: setup ## Put everything into its format
 	@terraform fmt -recursive
 
 docs: setup ## Make the generated parts of the documentation anew
-	@PYTHONPATH=function $(RUN) tools.retention_calendar docs/retention.md README.md
-	@$(RUN) tools.inputs_outputs README.md
-	@PYTHONPATH=function $(RUN) tools.report_reference docs/report.md
+	@$(RUN) tools.docs
 
 bench: setup ## Measure speed against EC2's limits and beside others, in some twenty minutes
 	@$(RUN) benchmarks

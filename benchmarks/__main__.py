@@ -1,11 +1,11 @@
-"""Measures everything, and writes down what was found.
+"""Measures every contestant on every estate, and writes the results, the tables and the pictures.
 
-    python -m benchmarks                  all of it, in some twenty minutes; make bench does this
-    python -m benchmarks --only function  one contestant anew, on the machine that measured the others
-    python -m benchmarks --quick          a few seconds, to see that it works; writes nothing
+    python -m benchmarks                  measure everything, in about twenty minutes, as make bench does
+    python -m benchmarks --only function  measure one contestant again, on the machine that measured the others
+    python -m benchmarks --quick          check in a few seconds that the benchmark works; write nothing
 
-Cloud Custodian and matplotlib come into environments of their own; what cannot be installed is left out, and said. A
-case that fails ends no other, but the command then fails at its end.
+Cloud Custodian and matplotlib get their own environments. A contestant that cannot be installed is skipped, and the
+output says so. A failed case stops no other case, but the command fails at its end.
 """
 
 import argparse
@@ -29,9 +29,14 @@ REQUIREMENTS: Final = ROOT / "benchmarks" / "requirements"
 
 def main() -> None:
     """Measure as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and write down what was found.")
-    parser.add_argument("--only", choices=TITLES, help="measure one contestant anew and keep the others' results")
-    parser.add_argument("--quick", action="store_true", help="see that it works, and write nothing")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure the function and other backup tools against EC2's published limits.",
+    )
+    parser.add_argument("--only", choices=TITLES, help="measure one contestant again and keep the others' results")
+    parser.add_argument(
+        "--quick", action="store_true", help="check in a few seconds that the benchmark works; write nothing"
+    )
     asked = parser.parse_args()
     if asked.quick:
         cases, kept = list(QUICK), Results(Machine.this())
@@ -43,7 +48,7 @@ def main() -> None:
     if not asked.quick:
         publish(kept.with_new(new).in_order(plan()))
     if failed:
-        sys.exit(f"Not measured, since they failed: {len(failed)} of {len(cases)} cases.")
+        sys.exit(f"{len(failed)} of {len(cases)} cases failed and were not measured.")
 
 
 def _kept(parser: argparse.ArgumentParser, only: str) -> Results:
@@ -63,7 +68,7 @@ def measured(cases: Iterable[Case]) -> tuple[list[Measurement], list[Case]]:
     for case in cases:
         python = _environment("custodian") if case.contestant == "custodian" else Path(sys.executable)
         if python is None:
-            print(f"{_words(case)} skipped: it cannot be installed", flush=True)
+            print(f"{_words(case)} skipped, because it cannot be installed", flush=True)
             continue
         try:
             found.append(measure(case, str(python)))
@@ -111,7 +116,7 @@ def publish(found: Results) -> None:
     if python := _environment("plot"):
         subprocess.run([python, "-m", "benchmarks.plot"], check=True, cwd=ROOT)  # noqa: S603 - our own
     else:
-        print("The pictures are left as they are: matplotlib cannot be installed.")
+        print("The pictures stay as they are, because matplotlib cannot be installed.")
 
 
 if __name__ == "__main__":

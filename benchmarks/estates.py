@@ -1,6 +1,6 @@
 """The estates that are backed up: how many volumes are where, and what goes wrong; the same at every run.
 
-Knows the simulator that it fills, and nothing of who backs it up but the words of the module's policy.
+Knows the simulator that it fills. Of the contestants it knows only the module's settings.
 """
 
 from collections.abc import Iterator, Mapping

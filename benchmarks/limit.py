@@ -1,4 +1,4 @@
-"""The limit: how soon an estate can be backed up at all, by EC2's published rates and the time an answer takes.
+"""The limit: the least time in which an estate can be backed up, by EC2's published rates and the time of an answer.
 
 A pure function of what there is to do. Knows nothing of who does it.
 """

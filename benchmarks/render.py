@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md, made from the results; a test tells when the page has others."""
+"""Makes the tables of docs/performance.md from the results; a test fails when the page has others."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

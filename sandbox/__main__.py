@@ -14,14 +14,14 @@ from sandbox.local import Sandbox
 _EPILOG: Final = """\
 while it runs, over HTTP at its endpoint:
   POST /_sandbox/tick?rule=NAME&region=REGION[&time=2026-11-23T03:00:00Z]
-                               deliver the event of a rule's schedule; the answer says all that came of it
-  POST /_sandbox/estate        put more into EC2; body: an estate, as in sandbox/estates/demo.json
-  POST /_sandbox/faults        make EC2 calls go wrong; body: a list such as
+                               deliver the event of a rule's schedule; the answer says what it led to
+  POST /_sandbox/estate        add to what EC2 holds; body: an estate, as in sandbox/estates/demo.json
+  POST /_sandbox/faults        make EC2 calls fail; body: a list such as
                                [{"action": "CreateSnapshot", "code": "InternalError", "times": 2}]
   POST /_sandbox/clock?seconds=N
                                move EC2's clock forward
-  GET  /_sandbox/calls         the calls to EC2
-  GET  /_sandbox/decisions     what was allowed and denied
+  GET  /_sandbox/calls         list the calls to EC2
+  GET  /_sandbox/decisions     list what was allowed and denied
 """
 
 
@@ -44,8 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="A local AWS, for Terraform, boto3 and the AWS CLI. It listens on 127.0.0.1 only and keeps "
-        "everything in memory; Ctrl-C ends it.",
+        description="A local AWS for Terraform, boto3 and the AWS CLI. It listens on 127.0.0.1 only and keeps "
+        "everything in memory. Ctrl-C ends it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

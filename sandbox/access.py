@@ -1,4 +1,4 @@
-"""Who is calling and whether they may: sessions of roles and AWS's services; every decision is kept."""
+"""Decides whether a role's session or an AWS service may make a call, and keeps every decision."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
+from sandbox.authorization_terraform import terraform_needs
 from sandbox.iam import Context, Need, UnknownAction
 
 Parameters = Mapping[str, Any]
@@ -83,6 +84,8 @@ def needs_of(request: HttpRequest) -> list[Need]:
     prefix = _IAM_PREFIX.get(request.service, request.service)
     if needs := _TABLE.get((prefix, asked.action)):
         return needs(_Target(request, prefix), asked.parameters)
+    if made := terraform_needs(request):
+        return made
     raise UnknownAction(f"{prefix}:{asked.action}")
 
 

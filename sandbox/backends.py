@@ -228,7 +228,7 @@ class Destination:
 
     @classmethod
     def of(cls, arn: str) -> Self:
-        """Take an ARN apart."""
+        """Split an ARN into its parts."""
         _, _, service, region, _, name = arn.split(":", 5)
         return cls(arn, service, region, name)
 

@@ -1,4 +1,4 @@
-"""The sandbox's own requests, under `/_sandbox/`: what a test does in Python, over HTTP for whoever runs it apart."""
+"""The sandbox's own requests, under `/_sandbox/`: over HTTP, they let another process steer it as a test does."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """Estates: a readable description of what an account holds in EC2, put into the simulator.
 
-Names become ids unless an id is given: instance `web-1` is `i-web-1`, its volume on `/dev/sdf` is `vol-web-1-sdf`, a
-volume `archive` is `vol-archive`, a snapshot `monday` is `snap-monday`. A key that nobody knows is an error.
+Without an id of its own, a resource gets one from its name: instance `web-1` is `i-web-1`, its volume on `/dev/sdf` is
+`vol-web-1-sdf`, a volume `archive` is `vol-archive`, a snapshot `monday` is `snap-monday`. An unknown key is an error.
 """
 
 import json
@@ -14,7 +14,7 @@ from sandbox.ec2 import Attachment, Instance, Region, Simulator, Snapshot, Volum
 from sandbox.ec2.model import ACCOUNT
 
 DEMO: Final = Path(__file__).with_name("estates") / "demo.json"
-"""A small estate with every kind of volume, and a region that is denied."""
+"""A small estate with every kind of volume and one denied region."""
 
 Description = Mapping[str, Any]
 
@@ -143,7 +143,7 @@ def _instance_id(region: Region, name: str) -> str:
 
 
 def default_key(region: Region) -> str:
-    """Name the key that EBS encrypts with unless told otherwise."""
+    """Return the ARN of the key that EBS uses by default."""
     return f"arn:aws:kms:{region.name}:{ACCOUNT}:key/0eb50eb5-0eb5-0eb5-0eb5-0eb50eb50eb5"
 
 

@@ -1,4 +1,4 @@
-"""EventBridge's schedules: delivers a rule's event to its targets when told to, for none fires by itself here."""
+"""EventBridge's schedules: delivers the event of a rule when a test asks; no schedule fires by itself."""
 
 import json
 import re
@@ -54,9 +54,9 @@ class Events:
         self._functions = functions
 
     def tick(self, name: str, region: str, time: str | None = None) -> list[Delivery]:
-        """Deliver the event that a rule's schedule sends at a time, by default now; the same one again if told twice.
+        """Deliver the event that a rule's schedule sends at a time, by default now.
 
-        A disabled rule delivers nothing.
+        The same time twice delivers the same event twice. A disabled rule delivers nothing.
         """
         rule = backends.rule(name, region)
         if rule is None:

@@ -16,7 +16,7 @@ from sandbox.estate import load
 from sandbox.events import Delivery, Events
 from sandbox.functions import Functions
 from sandbox.server import Front, serve
-from sandbox.workflows import Workflows
+from sandbox.state_machines import StateMachines
 
 HOME_REGION: Final = "eu-west-1"
 _one_at_a_time: Final = threading.Lock()
@@ -57,13 +57,13 @@ class Sandbox:
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-"))
         self.functions = Functions(self.access, Path(folder))
         self.events = Events(self.access, self.functions)
-        workflows = Workflows(self.access, self.ec2.clock.advance)
+        state_machines = StateMachines(self.access, self.ec2.clock.advance)
         control = Control(self.ec2, self.access, self.events)
-        server = serve(Front(self.ec2, self.access, self.functions, workflows, control), self._port)
+        server = serve(Front(self.ec2, self.access, self.functions, state_machines, control), self._port)
         self._open.callback(server.server_close)
         self._open.callback(server.shutdown)
         self.endpoint = f"http://127.0.0.1:{server.server_port}"
-        self.functions.endpoint = workflows.endpoint = self.endpoint
+        self.functions.endpoint = state_machines.endpoint = self.endpoint
         self._open.callback(self.functions.settle)
 
     def environment(self) -> dict[str, str]:

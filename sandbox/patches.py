@@ -1,4 +1,4 @@
-"""What moto must not forget or get wrong, so that Terraform converges and functions are run as deployed."""
+"""Corrections to moto, so that Terraform converges and functions run as deployed."""
 
 import logging
 import sys
@@ -72,10 +72,10 @@ def _leave_to_access(_: FakeBucket, action: str, resource: str) -> PermissionRes
     return PermissionResult.NEUTRAL
 
 
-def install_workflows(client_of: Callable[[str, str, str], Any], pause: Callable[[float], None]) -> None:
-    """Have state machines' tasks call with a client of service, region and role, and let their pauses pass as told.
+def install_state_machines(client_of: Callable[[str, str, str], Any], pause: Callable[[float], None]) -> None:
+    """Give the tasks of state machines our clients, by service, region and role, and call `pause` instead of sleeping.
 
-    moto would call with keys of its own, and sleep. Its interpreter is loaded for this, which takes a second.
+    moto would use its own keys, and sleep. Loading its interpreter for this takes a second.
     """
     from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl  # noqa: PLC0415 - see above
     from moto.stepfunctions.parser.asl.component.state.wait.wait_function import wait_function  # noqa: PLC0415

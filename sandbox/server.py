@@ -33,7 +33,7 @@ from sandbox.functions import Functions, NotInvoked
 from sandbox.iam import Need, UnknownAction
 from sandbox.patches import DeployedFunction
 from sandbox.signature import Scope, is_genuine, scope_of
-from sandbox.workflows import Workflows
+from sandbox.state_machines import StateMachines
 
 CONTROL: Final = "/_sandbox/"
 _LOG_TAIL: Final = 4096
@@ -73,13 +73,13 @@ class Front:
         simulator: Simulator,
         access: Access,
         functions: Functions,
-        workflows: Workflows,
+        state_machines: StateMachines,
         control: Callable[[Request], Response],
     ) -> None:
         self._simulator = simulator
         self._access = access
         self._functions = functions
-        self._workflows = workflows
+        self._state_machines = state_machines
         self._control = control
         self._moto = DomainDispatcherApplication(create_backend_app)
 
@@ -163,8 +163,8 @@ class Front:
         if asked.action == "PutRule":
             _check_schedule(asked.parameters.get("ScheduleExpression"))
         if asked.action in ("CreateStateMachine", "UpdateStateMachine"):
-            self._workflows.prepare()
-            self._workflows.check(asked.parameters, call.scope.region)
+            self._state_machines.prepare()
+            self._state_machines.check(asked.parameters, call.scope.region)
         return json_answer(_FIXED[asked.action]) if asked.action in _FIXED else None
 
     def _invoke(self, call: _Call, asked: Asked) -> Response:

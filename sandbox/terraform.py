@@ -1,4 +1,4 @@
-"""Runs Terraform on a configuration as a user would, leaving nothing behind in its folder."""
+"""Runs Terraform on a configuration as a user would, and leaves nothing behind in its folder."""
 
 import json
 import os
@@ -47,7 +47,7 @@ class Terraform:
         self.run("init", "-input=false", *([f"-plugin-dir={mirror}"] if mirror else []))
 
     def apply(self, *, on_line: Callable[[str], object] = lambda _: None, **variables: Any) -> str:
-        """Apply with these variables and return what Terraform said; whoever watches is told line by line."""
+        """Apply with these variables and return what Terraform said, line by line to `on_line` as well."""
         return self.run("apply", "-input=false", "-auto-approve", *_settings(variables), on_line=on_line).stdout
 
     def changes_pending(self, **variables: Any) -> bool:
@@ -55,9 +55,9 @@ class Terraform:
         arguments = ("-input=false", "-detailed-exitcode", *_settings(variables))
         return self.run("plan", *arguments, allow=_SOMETHING_CHANGES).returncode == _SOMETHING_CHANGES
 
-    def destroy(self, **variables: Any) -> str:
-        """Destroy everything and return what Terraform said."""
-        return self.run("destroy", "-input=false", "-auto-approve", *_settings(variables)).stdout
+    def destroy(self, *, on_line: Callable[[str], object] = lambda _: None, **variables: Any) -> str:
+        """Destroy everything and return what Terraform said, line by line to `on_line` as well."""
+        return self.run("destroy", "-input=false", "-auto-approve", *_settings(variables), on_line=on_line).stdout
 
     def output(self) -> dict[str, Any]:
         """Read the outputs' values."""

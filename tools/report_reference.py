@@ -9,11 +9,12 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ebs_backup.report.metrics import BY_REGION, UNITS
-from tools.report_picture import example_report
+from tools.report_example import IRELAND, example_report
 
 SCHEMA_FILE = Path(__file__).parents[1] / "docs" / "report.schema.json"
 
@@ -31,7 +32,6 @@ _TITLES = {
     "region": "`regions.<name>`",
     "uncovered": "`regions.<name>.uncovered[]`",
     "problem": "`regions.<name>.problems[]`",
-    "region_problem": "`regions.<name>.problems[]`, where the region as a whole could not be read",
     "action": "`regions.<name>.actions[]`",
     "verdict": "`regions.<name>.verdicts[]`",
 }
@@ -55,8 +55,8 @@ def fields() -> str:
 def example() -> str:
     """Return a report as it is, with one of its regions."""
     report = example_report()
-    region = {"eu-west-1": report["regions"]["eu-west-1"]}
-    return f"```json\n{json.dumps(report | {'regions': region}, indent=2, ensure_ascii=False)}\n```"
+    shown = replace(report, regions={IRELAND: report.regions[IRELAND]})
+    return f"```json\n{json.dumps(asdict(shown), indent=2, ensure_ascii=False)}\n```"
 
 
 def costs() -> str:
@@ -73,13 +73,10 @@ def _dollars(metrics: float) -> str:
 
 
 def _fields(part: Mapping[str, Any]) -> str:
-    optional = part["properties"].keys() - set(part["required"])
+    described = {key: _described(field) for key, field in part["properties"].items()}
     return _table(
         ("key", "type", "what it is"),
-        (
-            (f"`{key}`" + (" (not always there)" if key in optional else ""), _type(field), field["description"])
-            for key, field in ((key, _described(field)) for key, field in part["properties"].items())
-        ),
+        ((f"`{key}`", _type(field), field["description"]) for key, field in described.items()),
     )
 
 

@@ -1,16 +1,8 @@
-"""The calendars and tables of the documentation, made by the code that they describe.
+"""The calendars and tables of the documentation, made by the code that they describe; tools/docs.py puts them there."""
 
-    PYTHONPATH=function python -m tools.retention_calendar docs/retention.md README.md
-
-makes every marked block of the files anew; a test tells when one is out of date.
-"""
-
-import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
-from pathlib import Path
 
 from ebs_backup.model.retention import Retention, in_words
 from ebs_backup.model.values import Snapshot
@@ -18,13 +10,6 @@ from ebs_backup.plan.retention import NEWEST, judge, kept
 
 POLICY = Retention(daily=7, weekly=4, monthly=12, yearly=3)
 SNAPSHOTS_PER_REGION = 100_000  # https://docs.aws.amazon.com/general/latest/gr/ebs-service.html
-
-_BLOCK = re.compile(r"(?P<begin><!-- retention: (?P<name>\w+) -->\n).*?(?P<end><!-- /retention -->)", re.DOTALL)
-
-
-def filled(text: str) -> str:
-    """Return a text with the content of its marked blocks made anew."""
-    return _BLOCK.sub(lambda m: f"{m['begin']}\n{BLOCKS[m['name']]()}\n\n{m['end']}", text)
 
 
 def policy() -> str:
@@ -115,13 +100,3 @@ def _taken(at: datetime, state: str = "completed") -> Snapshot:
 
 def _fenced(lines: Iterable[str], language: str = "text") -> str:
     return "\n".join([f"```{language}", *lines, "```"])
-
-
-def main(paths: Iterable[str]) -> None:
-    """Make the marked blocks of files anew."""
-    for path in map(Path, paths):
-        path.write_text(filled(path.read_text("utf-8")), "utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The Lambda function: reads what it is to do, makes the run or one step of it, and tells what came of it.
+"""The Lambda function: reads which kind of run an invocation asks for, makes it, and reports what came of it.
 
 A run that left anything undone fails at the very end, so that Lambda's error metric, its retries and its failure queue
 do their work: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
@@ -6,20 +6,17 @@ do their work: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.htm
 
 import logging
 import os
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from ebs_backup.aws.clock import SystemClock
-from ebs_backup.aws.ec2 import CALL_TIMEOUT, GRACE
 from ebs_backup.model.deployment import parse_deployment
 from ebs_backup.model.request import parse_request
+from ebs_backup.model.time_budget import working_seconds
 from ebs_backup.report.publish import publish
 from ebs_backup.runs.backup import run
 
-# Seconds before Lambda's timeout at which nothing new starts: reading may go on for a little, the last call may take
-# its time, then comes the report.
-RESERVE = GRACE + CALL_TIMEOUT + 5
-
-# At INFO it tells of every client where its credentials and its endpoint come from.
+# At INFO botocore logs where the credentials and the endpoint of every client come from.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
@@ -33,16 +30,17 @@ class Context(Protocol):
 
 
 def lambda_handler(event: Any, context: Context) -> dict[str, Any]:
-    """Make one run and return its report, or take the workflow's step and return its answer.
+    """Make one run and return its report, or make one step of the state machine and return its answer.
 
     Raises RunFailed, at the very end, if a run left anything undone.
     """
     clock = SystemClock()
-    deadline = clock.now() + context.get_remaining_time_in_millis() / 1000 - RESERVE
+    deadline = clock.now() + working_seconds(context.get_remaining_time_in_millis())
     deployment, home_region = parse_deployment(os.environ["POLICY"]), os.environ["AWS_REGION"]
     if isinstance(event, dict) and "step" in event:
-        from ebs_backup.runs.rounds import Workflow  # noqa: PLC0415 - a cold start of the other engine is the quicker without
+        from ebs_backup.runs.rounds import Steps  # noqa: PLC0415 - a cold start without the state machine is quicker for it
 
-        return Workflow(deployment, home_region, clock, deadline).take(event)
+        return Steps(deployment, home_region, clock, deadline).take(event)
     request = parse_request(event, context.aws_request_id, deployment)
-    return publish(run(deployment, request, home_region=home_region, clock=clock, deadline=deadline)).report
+    done = run(deployment, request, home_region=home_region, clock=clock, deadline=deadline)
+    return asdict(publish(done).report)

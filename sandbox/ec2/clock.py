@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """The machine's clock plus what a test advanced it by, or a stopped one that only moves when told."""
+    """The machine's clock plus what a test advanced it by, or a stopped clock that only a test moves."""
 
     def __init__(self, stopped_at: datetime | None = None) -> None:
         self._stopped_at = stopped_at

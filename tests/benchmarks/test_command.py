@@ -55,16 +55,14 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return Desk(tmp_path, monkeypatch)
 
 
-def test_all_is_measured(desk: Desk) -> None:
+def test_command_measures_every_case(desk: Desk) -> None:
     desk.run()
 
     assert list(desk.found) == list(plan())
     assert {m.date for m in desk.found.values()} == {"2026-11-23"}
 
 
-def test_a_case_that_fails_fails_the_command_at_its_end_and_costs_no_other(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_failed_case_fails_the_command_and_no_other_case(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     desk.failing = "recipe"
     others = [case for case in plan() if case.contestant != "recipe"]
     count = len(list(plan()))
@@ -76,7 +74,7 @@ def test_a_case_that_fails_fails_the_command_at_its_end_and_costs_no_other(
     assert capsys.readouterr().out.count("failed: it broke") == count - len(others)
 
 
-def test_one_contestant_can_be_measured_anew_beside_the_others(desk: Desk) -> None:
+def test_command_measures_one_contestant_anew(desk: Desk) -> None:
     desk.run("--only", "threads")
 
     assert list(desk.found) == list(plan())
@@ -84,7 +82,7 @@ def test_one_contestant_can_be_measured_anew_beside_the_others(desk: Desk) -> No
     assert "2026-11-01 to 2026-11-23" in desk.page.read_text("utf-8")
 
 
-def test_what_fails_anew_stays_as_it_was(desk: Desk) -> None:
+def test_failed_measurement_keeps_the_old_result(desk: Desk) -> None:
     desk.failing = "threads"
 
     with pytest.raises(SystemExit):
@@ -93,9 +91,7 @@ def test_what_fails_anew_stays_as_it_was(desk: Desk) -> None:
     assert list(desk.found.values()) == KEPT
 
 
-def test_results_of_another_machine_are_not_mixed_with_those_of_this(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_results_of_two_machines_are_not_mixed(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     other = replace(Machine.this(), boto3="1.0.0")
     desk.put(results(other, KEPT))
 

@@ -62,7 +62,7 @@ def _running(estate: str, factor: float) -> Iterator[Running]:
 
 
 @pytest.mark.parametrize("factor", [1, 4])
-def test_an_answer_takes_at_least_as_long_as_assumed_at_the_times_scale(factor: float) -> None:
+def test_answer_takes_at_least_the_assumed_scaled_time(factor: float) -> None:
     with _running("tiny", factor) as endpoint:
         client = endpoint.client()
         client.describe_regions()  # connects
@@ -76,7 +76,7 @@ def test_an_answer_takes_at_least_as_long_as_assumed_at_the_times_scale(factor: 
         assert (1 - JITTER) * CHANGE_SECONDS / factor <= created - read
 
 
-def test_it_tells_what_it_saw() -> None:
+def test_endpoint_reports_the_calls_it_saw() -> None:
     with _running("tiny", 10) as endpoint:
         client = endpoint.client()
         (volume, *_) = client.describe_volumes(MaxResults=1000)["Volumes"]
@@ -93,7 +93,7 @@ def test_it_tells_what_it_saw() -> None:
     assert seen["excess_mean_ms"] >= 0
 
 
-def test_it_tells_which_earlier_snapshots_were_deleted_and_which_of_these_wrongly() -> None:
+def test_endpoint_counts_right_and_wrong_deletions() -> None:
     history = ESTATES["history"].history
     with _running("history", 4) as endpoint:
         client = endpoint.client()
@@ -110,7 +110,7 @@ def test_it_tells_which_earlier_snapshots_were_deleted_and_which_of_these_wrongl
     assert seen["snapshots"] == {volume["VolumeId"]: 1}
 
 
-def test_a_lost_answer_is_a_broken_connection_and_the_work_is_done() -> None:
+def test_lost_answer_breaks_the_connection_after_the_work() -> None:
     _, (volume_id, *_) = FAULTY.instance_ids(QUIET)[1]
     with _running("faulty", 10) as endpoint:
         with pytest.raises(ConnectionClosedError):
@@ -119,7 +119,7 @@ def test_a_lost_answer_is_a_broken_connection_and_the_work_is_done() -> None:
         assert endpoint.seen()["snapshots"] == {volume_id: 1}
 
 
-def test_where_another_tool_draws_on_the_bucket_it_is_all_but_empty_from_the_start() -> None:
+def test_bucket_starts_almost_empty_beside_another_tool() -> None:
     volumes = [volume_ids[0] for _, volume_ids in FAULTY.instance_ids(HOME)[-20:]]
     with _running("faulty", 1) as endpoint, ThreadPoolExecutor(len(volumes)) as pool:
         client = endpoint.client()

@@ -36,12 +36,12 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
     return Installer(tmp_path, monkeypatch)
 
 
-def test_it_is_made_once(installer: Installer) -> None:
+def test_environment_is_made_once(installer: Installer) -> None:
     assert installer.environment() == installer.environment()
     assert installer.asked == 1
 
 
-def test_it_is_made_anew_when_a_pin_changes(installer: Installer, tmp_path: Path) -> None:
+def test_environment_is_made_anew_when_a_pin_changes(installer: Installer, tmp_path: Path) -> None:
     installer.environment()
     (tmp_path / "tool.txt").write_text("tool==2")
     installer.environment()
@@ -49,7 +49,7 @@ def test_it_is_made_anew_when_a_pin_changes(installer: Installer, tmp_path: Path
     assert installer.asked == 2
 
 
-def test_one_that_cannot_be_installed_is_tried_again_by_the_next_command(installer: Installer) -> None:
+def test_failed_environment_is_made_again_by_the_next_command(installer: Installer) -> None:
     installer.fails = True
     assert installer.environment() is None
 

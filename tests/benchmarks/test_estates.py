@@ -28,7 +28,7 @@ def _filled(estate: Estate) -> Simulator:
         ("history", 1, 2000, 2000),
     ],
 )
-def test_they_have_the_sizes_that_are_told(name: str, regions: int, volumes: int, largest: int) -> None:
+def test_estate_has_its_documented_size(name: str, regions: int, volumes: int, largest: int) -> None:
     estate = ESTATES[name]
 
     assert len(estate.instances) == regions
@@ -43,7 +43,7 @@ def test_two_thousand_volumes_are_on_1032_instances() -> None:
     assert ESTATES["history"].instances == ESTATES["medium"].instances
 
 
-def test_of_many_instances_most_have_one_volume_and_some_have_many() -> None:
+def test_most_instances_have_one_volume_and_some_many() -> None:
     (instances,) = ESTATES["large"].instances.values()
     shares = Counter(instances)
 
@@ -53,7 +53,7 @@ def test_of_many_instances_most_have_one_volume_and_some_have_many() -> None:
 
 
 @every_estate
-def test_no_id_is_given_twice(estate: Estate) -> None:
+def test_estate_has_no_id_twice(estate: Estate) -> None:
     instances = [instance for region in estate.instances for instance in estate.instance_ids(region)]
     ids = [id_ for instance_id, volume_ids in instances for id_ in (instance_id, *volume_ids)]
 
@@ -61,7 +61,7 @@ def test_no_id_is_given_twice(estate: Estate) -> None:
 
 
 @every_estate
-def test_ec2_holds_all_volumes_in_use_and_knows_no_region_besides(estate: Estate) -> None:
+def test_simulator_holds_the_estate_and_no_more(estate: Estate) -> None:
     ec2 = _filled(estate)
     enabled = {name: region for name, region in ec2.regions.items() if region.opt_in_status != "not-opted-in"}
 
@@ -71,26 +71,26 @@ def test_ec2_holds_all_volumes_in_use_and_knows_no_region_besides(estate: Estate
     assert all(volume.state == "in-use" for region in enabled.values() for volume in region.volumes.values())
 
 
-def test_nothing_is_expected_of_a_denied_region_or_a_refused_volume() -> None:
+def test_no_snapshot_is_expected_where_ec2_refuses() -> None:
     denied = sum(FAULTY.instances["sa-east-1"])
 
     assert len(FAULTY.expected()) == 640 - denied - len(FAULTY.trouble.refused)
 
 
-def test_what_another_tool_leaves_of_its_bucket_counts_in_the_home_region_only() -> None:
+def test_another_tool_draws_only_on_the_home_region() -> None:
     first, *others = FAULTY.works()
 
     assert (first.single, first.earlier, first.due) == (Bucket(0, 2), 0, 0)
     assert {work.single for work in others} == {CREATES}
 
 
-def test_of_a_history_there_is_to_read_all_and_to_delete_what_is_due() -> None:
+def test_work_includes_the_history_and_due_deletions() -> None:
     (work,) = ESTATES["history"].works()
 
     assert (work.earlier, work.due) == (22 * 2000, 2000)
 
 
-def test_a_refused_volume_is_refused_in_a_set_too() -> None:
+def test_refused_volume_is_refused_in_a_set_too() -> None:
     ec2, region = _filled(FAULTY), FAULTY.trouble.refused[0]
     instance_id, volume_ids = FAULTY.instance_ids(region)[0]
 
@@ -102,7 +102,7 @@ def test_a_refused_volume_is_refused_in_a_set_too() -> None:
             ec2.call(action, parameters, region=region)
 
 
-def test_answers_are_lost_in_turns_as_errors_and_as_broken_connections() -> None:
+def test_lost_answers_alternate_between_errors_and_breaks() -> None:
     ec2, every = _filled(FAULTY), FAULTY.trouble.lost_one_in
     unlucky = FAULTY.instance_ids(REGIONS[0])[1 : 1 + 2 * every : every]
     lost: list[type[BaseException]] = []

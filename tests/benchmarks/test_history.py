@@ -34,11 +34,11 @@ def _staying(days: Collection[date]) -> set[date]:
 
 @settings(max_examples=30)
 @given(st.dates(date(2024, 1, 1), date(2030, 1, 1)))
-def test_the_days_that_are_kept_are_those_that_the_module_keeps(newest: date) -> None:
+def test_history_keeps_the_days_that_the_module_keeps(newest: date) -> None:
     assert kept(newest) == _staying([newest - n * DAY for n in range(3 * 366)])
 
 
-def test_it_is_what_daily_runs_of_the_module_leave() -> None:
+def test_history_is_what_daily_runs_leave() -> None:
     today = BEGINNING.date()
     there: set[date] = set()
     for day in (today - n * DAY for n in range(3 * 366, 0, -1)):
@@ -49,14 +49,14 @@ def test_it_is_what_daily_runs_of_the_module_leave() -> None:
 
 
 @given(st.dates(date(2024, 1, 1), date(2030, 1, 1)))
-def test_whatever_the_day_yesterdays_snapshot_is_there_and_not_due(today: date) -> None:
+def test_history_holds_yesterdays_snapshot_on_any_day(today: date) -> None:
     history = History.left_by_yesterdays_run(today)
 
     assert today - DAY in set(history.days) - history.due
     assert history.due < set(history.days)
 
 
-def test_a_run_has_a_snapshot_of_each_volume_to_delete_and_its_brake_lets_it() -> None:
+def test_run_may_delete_a_snapshot_of_each_volume() -> None:
     deployment = _policy()
 
     assert len(ESTATE.history.days) == 22
@@ -66,7 +66,7 @@ def test_a_run_has_a_snapshot_of_each_volume_to_delete_and_its_brake_lets_it() -
 
 
 @pytest.mark.parametrize("number", [0, 7, 1999])
-def test_the_snapshots_bear_the_tags_that_the_module_gives(number: int) -> None:
+def test_snapshots_bear_the_tags_that_the_module_gives(number: int) -> None:
     ec2 = Simulator()
     ESTATE.fill(ec2)
     region = ec2.regions[HOME]

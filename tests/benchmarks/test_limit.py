@@ -16,19 +16,19 @@ def _of(*instances: int) -> Limit:
     return limit([Work(instances=instances)])
 
 
-def test_what_fits_the_bursts_takes_three_calls() -> None:
+def test_small_estate_takes_three_calls() -> None:
     assert _of(*[1] * 200).both_buckets == pytest.approx(CALLS)
 
 
-def test_one_volume_a_call_waits_for_one_bucket() -> None:
+def test_single_volumes_wait_for_one_bucket() -> None:
     assert _of(*[1] * 1000).one_by_one == pytest.approx(CALLS + 900 / 5)
 
 
-def test_one_instance_a_call_waits_for_one_bucket_but_asks_it_for_less() -> None:
+def test_sets_wait_for_one_bucket_with_fewer_calls() -> None:
     assert _of(*[1] * 300, *[2] * 300).by_instance == pytest.approx(CALLS + 500 / 5)
 
 
-def test_both_buckets_share_the_calls_where_enough_volumes_are_alone() -> None:
+def test_both_buckets_share_calls_when_volumes_are_alone() -> None:
     assert _of(*[1] * 300, *[2] * 300).both_buckets == pytest.approx(CALLS + 200 / 5)
 
 
@@ -36,44 +36,44 @@ def test_sets_cannot_go_through_the_other_bucket() -> None:
     assert _of(*[1] * 10, *[2] * 300).both_buckets == pytest.approx(CALLS + 200 / 5)
 
 
-def test_each_thousand_volumes_are_a_page_more() -> None:
+def test_each_thousand_volumes_add_a_page() -> None:
     assert _of(*[128] * 8).both_buckets == pytest.approx(CALLS + PAGE)
 
 
-def test_what_another_tool_leaves_of_a_bucket_is_used_beside_the_other_bucket() -> None:
+def test_limit_uses_what_another_tool_leaves() -> None:
     work = Work(instances=[1] * 30 + [2] * 176, single=Bucket(0, 2))
 
     # After 15.2 s the one has given out 100 + 76 requests and the other 30: 100 + 5 t + 2 t = 206, in whole requests.
     assert limit([work]).both_buckets == pytest.approx(CALLS + 15.2)
 
 
-def test_deletions_go_beside_the_rest_when_all_there_is_to_delete_was_read() -> None:
+def test_deletions_overlap_once_the_history_is_read() -> None:
     found = limit([Work(instances=[1] * 500, earlier=11_000, due=500)])
 
     assert found.both_buckets == _of(*[1] * 500).both_buckets
     assert found.complete == pytest.approx(LOOK_FOR_REGIONS + 11 * PAGE + CHANGE + 400 / 5)
 
 
-def test_a_few_deletions_do_not_tell() -> None:
+def test_few_deletions_do_not_move_the_limit() -> None:
     assert limit([Work(instances=[1] * 900, earlier=900, due=100)]).complete == _of(*[1] * 900).complete
 
 
-def test_it_is_that_of_the_slowest_region() -> None:
+def test_limit_is_that_of_the_slowest_region() -> None:
     assert limit([Work(instances=[1] * n) for n in (500, 900, 1)]) == _of(*[1] * 900)
 
 
-def test_all_is_done_when_each_snapshot_of_a_set_has_its_tags() -> None:
+def test_end_comes_when_each_snapshot_of_a_set_has_tags() -> None:
     assert _of(*[4] * 100).complete == pytest.approx(CALLS + CHANGE + 300 / 10)
 
 
-def test_without_sets_all_is_done_with_the_last_snapshot() -> None:
+def test_end_comes_with_the_last_snapshot_without_sets() -> None:
     without = _of(*[1] * 900)
 
     assert without.complete == without.both_buckets
 
 
 @given(st.lists(st.integers(1, 24), min_size=1, max_size=900))
-def test_the_buckets_give_out_all_requests_just_in_time(counts: list[int]) -> None:
+def test_buckets_give_out_all_requests_just_in_time(counts: list[int]) -> None:
     """Not a single token sooner would they have."""
     sets = sum(count > 1 for count in counts)
 

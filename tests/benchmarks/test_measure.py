@@ -11,7 +11,7 @@ from benchmarks.render import bound
 
 
 @pytest.mark.parametrize("memory_mib", [None, 512])
-def test_the_function_backs_up_the_tiny_estate_with_and_without_tls(memory_mib: int | None) -> None:
+def test_function_backs_up_the_tiny_estate_with_and_without_tls(memory_mib: int | None) -> None:
     m = measure(Case(estate="tiny", contestant="function", factor=3, memory_mib=memory_mib))
 
     assert (m.missing, m.doubled, m.wrongly_failed, m.throttled, m.error) == (0, 0, 0, 0, None)
@@ -22,7 +22,7 @@ def test_the_function_backs_up_the_tiny_estate_with_and_without_tls(memory_mib: 
     assert 0 < m.endpoint_cpu_share < 1
 
 
-def test_what_ends_a_contestant_early_is_a_result() -> None:
+def test_early_end_of_a_contestant_is_a_result() -> None:
     m = measure(Case(estate="faulty", contestant="recipe", factor=8))
 
     assert m.error
@@ -30,7 +30,7 @@ def test_what_ends_a_contestant_early_is_a_result() -> None:
     assert m.missing > 0
 
 
-def test_the_quick_benchmark_runs_and_writes_nothing() -> None:
+def test_quick_benchmark_runs_and_writes_nothing() -> None:
     before = (ROOT / "benchmarks" / "results.json").read_bytes()
     command = [sys.executable, "-m", "benchmarks", "--quick"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)

@@ -28,7 +28,7 @@ print(time.process_time())
 
 
 @given(st.lists(st.tuples(LATENESS, CORES), min_size=1, max_size=200))
-def test_a_busy_process_gets_no_more_than_its_share_but_for_the_last_that_it_overdrew(
+def test_busy_process_gets_at_most_its_share(
     looks: list[tuple[float, int]],
 ) -> None:
     quota, now, spent, overdrawn = Quota(SHARE, PERIOD, now=0.0), 0.0, 0.0, 0.0
@@ -43,7 +43,7 @@ def test_a_busy_process_gets_no_more_than_its_share_but_for_the_last_that_it_ove
 
 
 @given(CORES)
-def test_a_busy_process_that_is_looked_at_in_time_gets_all_of_its_share(cores: int) -> None:
+def test_busy_process_gets_all_of_its_share_when_watched(cores: int) -> None:
     quota, now, spent = Quota(SHARE, PERIOD, now=0.0), 0.0, 0.0
     while now < 100 * PERIOD:
         may_run, nap = quota.look(now, spent)
@@ -53,7 +53,7 @@ def test_a_busy_process_that_is_looked_at_in_time_gets_all_of_its_share(cores: i
     assert spent >= SHARE * 100 * PERIOD * 0.99
 
 
-def test_what_was_not_used_of_a_period_is_lost() -> None:
+def test_unused_share_of_a_period_is_lost() -> None:
     quota = Quota(SHARE, PERIOD, now=0.0)
 
     may_run, nap = quota.look(now=10 * PERIOD, spent=0.0)
@@ -62,7 +62,7 @@ def test_what_was_not_used_of_a_period_is_lost() -> None:
     assert nap == pytest.approx(QUOTA)
 
 
-def test_what_was_overdrawn_counts_against_the_periods_after() -> None:
+def test_overdraft_counts_against_later_periods() -> None:
     quota = Quota(SHARE, PERIOD, now=0.0)
 
     assert [quota.look(number * PERIOD, spent=3.5 * QUOTA)[0] for number in range(5)] == [
@@ -75,7 +75,7 @@ def test_what_was_overdrawn_counts_against_the_periods_after() -> None:
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2])
-def test_the_threads_of_a_process_together_are_stopped_in_time(share: float) -> None:
+def test_threads_of_a_process_together_are_stopped_in_time(share: float) -> None:
     process = subprocess.Popen([sys.executable, "-I", "-S", "-c", BUSY], stdout=subprocess.PIPE)
     limit_cpu(process, share)
     said, _ = process.communicate()
@@ -84,7 +84,7 @@ def test_the_threads_of_a_process_together_are_stopped_in_time(share: float) -> 
     assert 0 < float(said) < 0.6
 
 
-def test_an_idle_process_ends_when_it_is_through() -> None:
+def test_idle_process_ends_when_it_is_through() -> None:
     process = subprocess.Popen([sys.executable, "-I", "-S", "-c", "raise SystemExit(3)"])
     limit_cpu(process, 0.5)
 

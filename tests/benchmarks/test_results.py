@@ -25,20 +25,20 @@ def _found(*measurements: Measurement) -> Results:
 # --- the page ---
 
 
-def test_the_page_has_the_tables_of_the_results() -> None:
+def test_page_has_the_tables_of_the_results() -> None:
     page = PAGE.read_text("utf-8")
 
     assert filled(page, FOUND) == page, "out of date: make bench"
 
 
-def test_the_page_leaves_out_nothing_that_was_planned_but_what_can_not_be_installed() -> None:
+def test_page_shows_all_planned_and_installable_contestants() -> None:
     wanted = {case for case in plan() if case.contestant != "custodian"}
 
     assert wanted <= FOUND.measurements.keys() <= set(plan())
 
 
 @pytest.mark.parametrize("name", ["performance", "performance-lambda"])
-def test_its_pictures_are_there(name: str) -> None:
+def test_page_has_its_pictures(name: str) -> None:
     picture = (ROOT / "docs" / f"{name}.png").read_bytes()
     width, height = struct.unpack(">II", picture[16:24])
 
@@ -46,7 +46,7 @@ def test_its_pictures_are_there(name: str) -> None:
     assert min(width, height) > 300
 
 
-def test_a_block_is_made_anew_and_the_rest_is_left_alone() -> None:
+def test_render_replaces_only_its_blocks() -> None:
     page = "Before.\n<!-- benchmark: machine -->\nold\n<!-- /benchmark -->\nAfter.\n"
 
     assert filled(page, _found(measurement())) == (
@@ -55,7 +55,7 @@ def test_a_block_is_made_anew_and_the_rest_is_left_alone() -> None:
     )
 
 
-def test_the_page_tells_the_dates_of_the_first_and_the_last_measurement() -> None:
+def test_page_has_first_and_last_date_of_measurement() -> None:
     dates = ["2026-11-24", "2026-11-21", "2026-11-23"]
     found = _found(*(measurement(factor=n, date=date) for n, date in enumerate(dates, 1)))
 
@@ -80,7 +80,7 @@ def test_256_mb_hold_the_function_with_room(estate: str) -> None:
     assert _of_size(estate, 256).memory_mib < 0.75 * 256
 
 
-def test_128_mb_are_no_cheaper_than_256_mb_and_take_more_than_twice_the_time() -> None:
+def test_128_mb_save_nothing_and_double_the_time() -> None:
     least, next_ = _of_size("small", 128), _of_size("small", 256)
 
     assert least.whole > 2 * next_.whole
@@ -88,7 +88,7 @@ def test_128_mb_are_no_cheaper_than_256_mb_and_take_more_than_twice_the_time() -
 
 
 @pytest.mark.parametrize("estate", ["small", "skewed"])
-def test_512_mb_take_between_half_and_two_thirds_of_the_time_of_256_mb_and_cost_up_to_a_third_more(estate: str) -> None:
+def test_512_mb_halve_the_time_for_a_third_more_cost(estate: str) -> None:
     slow, fast = _of_size(estate, 256), _of_size(estate, 512)
 
     assert 1 / 2 <= fast.whole / slow.whole <= 2 / 3
@@ -102,28 +102,28 @@ def test_1769_mb_cost_more_than_512_mb_and_gain_seconds() -> None:
     assert core.whole < default.whole < core.whole + 20
 
 
-def test_where_a_run_waits_for_minutes_512_mb_cost_half_as_much_again_even_if_they_were_a_whole_core() -> None:
+def test_512_mb_cost_half_more_in_a_run_that_waits() -> None:
     (core,) = FOUND.of("history")
 
     assert 0.5 * core.whole > 1.5 * gigabyte_seconds(_of_size("history", 256))
 
 
 @pytest.mark.parametrize("size", [None, 256])
-def test_one_invocation_deletes_just_what_is_due_of_the_history(size: int | None) -> None:
+def test_invocation_deletes_exactly_what_is_due(size: int | None) -> None:
     (m,) = (m for c, m in FOUND.measurements.items() if (c.estate, c.memory_mib) == ("history", size))
 
     assert (m.deleted, m.wrongly_deleted, m.missing) == (ESTATES["history"].due, 0, 0)
     assert m.whole < 900
 
 
-def test_with_a_history_all_is_done_late_since_deletions_wait_for_the_backups() -> None:
+def test_run_with_a_history_ends_late_only_by_deletions() -> None:
     (m,) = FOUND.of("history")
 
     assert "missed: all done |" in aims(_found(m))
     assert m.over > bound(m).both_buckets + DELETES.drained(ESTATES["history"].due)
 
 
-def test_nothing_is_judged_as_missed_but_the_time_of_deletions() -> None:
+def test_only_the_deletion_time_misses_its_aim() -> None:
     assert [line for line in aims(FOUND).splitlines() if "missed" in line] == [
         line for line in aims(FOUND).splitlines() if ESTATES["history"].title in line
     ]
@@ -132,7 +132,7 @@ def test_nothing_is_judged_as_missed_but_the_time_of_deletions() -> None:
 # --- the results ---
 
 
-def test_what_is_written_is_read_back() -> None:
+def test_results_are_read_back_as_written() -> None:
     found = _found(
         measurement(), measurement("faulty", "recipe", 8, error="ClientError"), measurement(function_mib=128)
     )
@@ -143,7 +143,7 @@ def test_what_is_written_is_read_back() -> None:
 # --- the tables ---
 
 
-def test_the_fastest_that_left_nothing_out_comes_first() -> None:
+def test_fastest_that_left_nothing_out_comes_first() -> None:
     found = [
         measurement(contestant="threads", started=1, missing=1),
         measurement(contestant="recipe", started=30),
@@ -154,7 +154,7 @@ def test_the_fastest_that_left_nothing_out_comes_first() -> None:
     assert [m.case.contestant for m in ranked(found)] == ["function", "recipe", "threads", "adaptive"]
 
 
-def test_of_one_measured_at_several_timescales_the_slowest_scale_is_compared() -> None:
+def test_comparison_takes_the_slowest_timescale() -> None:
     found = [measurement(factor=8, started=1), measurement(factor=4, started=2)]
 
     assert [m.case.factor for m in ranked(found)] == [4]
@@ -172,7 +172,7 @@ def test_of_one_measured_at_several_timescales_the_slowest_scale_is_compared() -
         ({"started": 4, "over": 4}, "missed: last snapshot started, all done"),
     ],
 )
-def test_the_aim_is_reached_only_in_all_its_parts(flaw: dict[str, Any], verdict: str) -> None:
+def test_aim_is_reached_only_in_all_its_parts(flaw: dict[str, Any], verdict: str) -> None:
     assert aims(_found(measurement(**flaw))).splitlines()[-1].endswith(f"| {verdict} |")
 
 
@@ -185,7 +185,7 @@ def test_the_aim_is_reached_only_in_all_its_parts(flaw: dict[str, Any], verdict:
         ({"over": 389.15 * 1.11}, "missed: all done"),
     ],
 )
-def test_the_aim_includes_to_delete_what_is_due_and_nothing_else(flaw: dict[str, Any], verdict: str) -> None:
+def test_aim_demands_exactly_the_due_deletions(flaw: dict[str, Any], verdict: str) -> None:
     m = measurement("history", **({"deleted": 2000} | flaw))
 
     assert aims(_found(m)).splitlines()[-1].endswith(f"| {verdict} |")
@@ -198,26 +198,26 @@ def test_the_aim_includes_to_delete_what_is_due_and_nothing_else(flaw: dict[str,
         ({"started": 15.75 + 3.1}, "missed: last snapshot started"),
     ],
 )
-def test_with_faults_all_is_judged_but_the_time_until_all_is_done(flaw: dict[str, Any], verdict: str) -> None:
+def test_aim_ignores_time_when_faults_are_injected(flaw: dict[str, Any], verdict: str) -> None:
     assert aims(_found(measurement("faulty", **flaw))).splitlines()[-1].endswith(f"| {verdict} |")
 
 
 @pytest.mark.parametrize(
     ("started", "verdict"), [(83.95 * 1.09, "reached"), (83.95 * 1.11, "missed: last snapshot started")]
 )
-def test_where_the_limit_is_long_the_aim_is_a_ratio(started: float, verdict: str) -> None:
+def test_aim_is_a_ratio_when_the_limit_is_long(started: float, verdict: str) -> None:
     m = measurement("medium", factor=4, started=started, over=130)
 
     assert aims(_found(m)).splitlines()[-1].endswith(f"| {verdict} |")
 
 
-def test_a_contestant_that_ended_early_is_said_to_have() -> None:
+def test_page_says_when_a_contestant_ended_early() -> None:
     table = estate(_found(measurement("faulty", "recipe", 8, error="ClientError: x", missing=620)), "faulty")
 
     assert table.splitlines()[-1].startswith("| sequential recipe, ended by an error | 2.0 s |")
 
 
-def test_what_was_deleted_is_told_where_there_is_something_to_delete() -> None:
+def test_page_counts_deletions_where_some_are_due() -> None:
     table = estate(_found(measurement("history", deleted=1999, wrongly_deleted=1)), "history")
 
     assert "and 2,000 earlier ones are deleted." in table
@@ -225,18 +225,18 @@ def test_what_was_deleted_is_told_where_there_is_something_to_delete() -> None:
     assert "deleted" not in estate(_found(measurement("medium")), "medium")
 
 
-def test_what_a_function_leaves_for_its_next_attempt_is_told() -> None:
+def test_page_counts_what_a_function_leaves_undone() -> None:
     m = measurement("history", function_mib=256, missing=7, deleted=1500)
 
     assert "| **this module**, 7 snapshots and 500 deletions left for its next attempt |" in sizes(_found(m), "history")
 
 
-def test_what_was_not_measured_leaves_a_table_empty() -> None:
+def test_table_is_empty_without_measurements() -> None:
     assert all(f(_found(measurement()), "history").endswith("|") for f in (estate, sizes))
     assert read(_found().text()) == _found()
 
 
-def test_new_measurements_replace_those_of_the_same_case_and_the_rest_is_kept_in_order() -> None:
+def test_new_measurements_replace_only_the_same_case() -> None:
     old = [measurement(contestant=name, started=1) for name in ("recipe", "threads")]
     new = measurement(contestant="threads", started=2)
     both = [new.case, measurement("tiny").case, old[0].case]
@@ -244,7 +244,7 @@ def test_new_measurements_replace_those_of_the_same_case_and_the_rest_is_kept_in
     assert list(_found(*old).with_new([new]).in_order(both).measurements.values()) == [new, old[0]]
 
 
-def test_a_function_is_billed_for_its_memory_as_long_as_it_runs() -> None:
+def test_function_is_billed_for_its_memory_as_long_as_it_runs() -> None:
     m = measurement(function_mib=512, whole=10)
 
     assert gigabyte_seconds(m) == pytest.approx(5)

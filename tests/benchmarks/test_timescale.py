@@ -9,7 +9,7 @@ import pytest
 from benchmarks.timescale import Timescale
 
 
-def test_it_passes_as_many_times_as_fast_as_asked_for() -> None:
+def test_clock_runs_as_fast_as_asked() -> None:
     clock = Timescale.starting_now(100)
     before, began, after = time.monotonic(), clock.now(), time.monotonic()
     clock.sleep(5)
@@ -19,7 +19,7 @@ def test_it_passes_as_many_times_as_fast_as_asked_for() -> None:
     assert passed >= 5
 
 
-def test_the_date_goes_with_it() -> None:
+def test_date_moves_with_the_clock() -> None:
     clock = Timescale.starting_now(3600)
     began = clock.utc()
     clock.sleep(60)
@@ -27,7 +27,7 @@ def test_the_date_goes_with_it() -> None:
     assert (clock.utc() - began).total_seconds() >= 60
 
 
-def test_it_can_begin_at_another_date() -> None:
+def test_clock_can_begin_at_another_date() -> None:
     begins = datetime(2026, 11, 18, 3, tzinfo=UTC)
 
     assert timedelta() <= Timescale.starting_now(10, begins).utc() - begins < timedelta(minutes=10)
@@ -41,7 +41,7 @@ def test_another_process_is_given_the_same_clock(monkeypatch: pytest.MonkeyPatch
     assert Timescale.from_environment() == clock
 
 
-def test_who_waits_for_a_condition_waits_no_longer_than_scaled() -> None:
+def test_condition_wait_is_scaled() -> None:
     condition = threading.Condition()
     began = time.monotonic()
     with condition:
@@ -50,7 +50,7 @@ def test_who_waits_for_a_condition_waits_no_longer_than_scaled() -> None:
     assert 0.06 <= time.monotonic() - began < 60
 
 
-def test_code_that_knows_nothing_of_it_sleeps_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sleep_is_scaled_in_unaware_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", time.sleep)  # to be put back
     Timescale.starting_now(1000).hurry()
     began = time.monotonic()

@@ -1,13 +1,12 @@
-"""The README's tables of inputs and outputs are those of the Terraform files."""
+"""The tables of inputs and outputs are those of the Terraform files."""
 
 import re
 
 import pytest
 
 from tests.docs.markdown import ROOT, rows
-from tools.inputs_outputs import BLOCKS, Declaration, declarations, filled, input_table
+from tools.inputs_outputs import BLOCKS, Declaration, declarations, input_table
 
-README = (ROOT / "README.md").read_text("utf-8")
 VARIABLES = """# What
 
 variable "tags" {
@@ -39,18 +38,14 @@ variable "rate" {
 """
 
 
-def test_they_are_up_to_date() -> None:
-    assert filled(README) == README, "out of date: python -m tools.inputs_outputs README.md"
-
-
 @pytest.mark.parametrize(("block", "file"), [("inputs", "variables.tf"), ("outputs", "outputs.tf")])
-def test_they_leave_nothing_out(block: str, file: str) -> None:
+def test_tables_leave_nothing_out(block: str, file: str) -> None:
     declared = re.findall(r'^(?:variable|output) "(\w+)"', (ROOT / file).read_text("utf-8"), re.MULTILINE)
 
     assert [row[0].strip("`") for row in rows(BLOCKS[block]())] == declared
 
 
-def test_a_declaration_stands_under_its_heading_with_its_own_attributes() -> None:
+def test_declaration_stands_under_its_heading() -> None:
     tags, name, rate = declarations(VARIABLES)
 
     assert (tags.heading, name.heading, rate.heading) == ("What", "What", "When")
@@ -59,7 +54,7 @@ def test_a_declaration_stands_under_its_heading_with_its_own_attributes() -> Non
     assert "condition" not in tags.attributes
 
 
-def test_a_table_tells_default_and_type_and_what_is_required() -> None:
+def test_table_shows_type_and_default() -> None:
     assert input_table(declarations(VARIABLES)).splitlines()[2:] == [
         '| `tags` | Tags, with a "quote" and a \\| in it. | `map(string)` | `{ Project = "x" }` |',
         "| `name` | Name. | `string` | required |",
@@ -67,12 +62,6 @@ def test_a_table_tells_default_and_type_and_what_is_required() -> None:
     ]
 
 
-def test_a_declaration_without_a_description_is_refused() -> None:
+def test_declaration_without_description_is_refused() -> None:
     with pytest.raises(ValueError, match="name has no description"):
         _ = Declaration("What", "name", {"type": "string"}).description
-
-
-def test_a_block_that_is_out_of_date_is_made_anew_and_the_rest_is_left_alone() -> None:
-    stale = "Before.\n<!-- outputs -->\nold\n<!-- /outputs -->\nAfter.\n"
-
-    assert filled(stale) == f"Before.\n<!-- outputs -->\n\n{BLOCKS['outputs']()}\n\n<!-- /outputs -->\nAfter.\n"

@@ -11,7 +11,7 @@ import pytest
 from awslambdaric.lambda_runtime_log_utils import JsonFormatter  # type: ignore[import-untyped]
 
 from ebs_backup import handler
-from ebs_backup.report import store
+from ebs_backup.aws import s3
 from ebs_backup.report.document import RunFailed
 from sandbox.ec2 import Fault, Simulator
 from tests.docs.markdown import ROOT, codes, commands, fences, rows, section
@@ -75,7 +75,7 @@ def events(
     """Return what is logged by a run that meets with all sorts of trouble, and by a round, as Lambda's runtime does."""
     deployment = {"name": "nightly", "retention": {"last": 2}, "regions": ["eu-west-1", "us-east-1"]}
     deployment |= {"report_bucket": "bucket", "report_prefix": "reports/", "rounds_prefix": "rounds/"}
-    monkeypatch.setattr(store, "_client", Bucket)
+    monkeypatch.setattr(s3, "_client", Bucket)
     monkeypatch.setenv("POLICY", json.dumps(deployment))
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setattr(handler, "SystemClock", lambda: clock)
@@ -96,14 +96,14 @@ def events(
     return [json.loads(JsonFormatter().format(record)) for record in caplog.records]
 
 
-def test_queries_ask_for_fields_that_runs_log(events: list[dict[str, Any]]) -> None:
+def test_queries_read_fields_that_runs_log(events: list[dict[str, Any]]) -> None:
     logged = {path for event in events for path in paths(event)}
     asked = {field for query in QUERIES for field in fields_of(query) if not NOT_OURS.fullmatch(field)}
 
     assert asked - logged == set()
 
 
-def test_queries_ask_for_events_that_the_function_logs() -> None:
+def test_queries_name_events_that_the_function_logs() -> None:
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "function").rglob("*.py"))
     asked = {
         event
@@ -127,7 +127,7 @@ def test_queries_are_made_of_commands_one_a_line() -> None:
 @pytest.mark.parametrize(
     "event", ["TaskFailed", "TaskTimedOut", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"]
 )
-def test_the_history_of_an_execution_is_asked_for_what_went_wrong_however_it_did(event: str) -> None:
+def test_history_shows_how_an_execution_failed(event: str) -> None:
     [command] = [words for words in commands(section(PAGE, "The state machine")) if "get-execution-history" in words]
     details = {"error": "RunFailed", "cause": "something is missing"}
     history = [
@@ -135,27 +135,27 @@ def test_the_history_of_an_execution_is_asked_for_what_went_wrong_however_it_did
         {"timestamp": 2, "type": event, f"{event[0].lower()}{event[1:]}EventDetails": details},
     ]
 
-    told = jmespath.search(command[command.index("--query") + 1], {"events": history})
+    shown = jmespath.search(command[command.index("--query") + 1], {"events": history})
 
-    assert told == [[2, event, ["RunFailed", "something is missing"]]]
+    assert shown == [[2, event, ["RunFailed", "something is missing"]]]
 
 
-def test_every_section_that_an_alarm_refers_to_is_there() -> None:
+def test_alarms_refer_to_sections_that_exist() -> None:
     referred = re.findall(r'local\.manual}, "([^"]+)"', (ROOT / "alerts.tf").read_text("utf-8"))
 
     assert len(referred) == 7
     assert all(section(PAGE, heading).strip() for heading in referred)
 
 
-def test_every_alarm_is_in_the_table() -> None:
-    told = {code for row in rows(section(PAGE, "Who is told")) for code in codes(row[0])}
+def test_table_has_every_alarm() -> None:
+    listed = {code for row in rows(section(PAGE, "Who gets an alarm")) for code in codes(row[0])}
     source = (ROOT / "alerts.tf").read_text("utf-8")
     keys = re.findall(r"^    ([a-z-]+) += .*\{$", source.partition("faults = {")[2].partition("alarm_actions")[0], re.M)
 
-    assert told == {f"ebs-backup-{key}" for key in [*keys, "no-run"]}
+    assert listed == {f"ebs-backup-{key}" for key in [*keys, "no-run"]}
 
 
-def test_every_service_that_needs_the_key_is_named_in_the_example() -> None:
+def test_example_lets_each_service_use_the_key() -> None:
     example = (ROOT / "examples" / "complete" / "main.tf").read_text("utf-8")
     for service, actions, _ in rows(section(PAGE, "A key of your own")):
         [name] = codes(service)

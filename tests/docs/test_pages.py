@@ -13,7 +13,7 @@ from botocore import xform_name
 
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request, parse_request
-from tests.docs.markdown import PAGES, ROOT, codes, commands, name
+from tests.docs.markdown import PAGES, ROOT, codes, commands, headings, links, name
 
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html
 OPTIONS_OF_EVERY_COMMAND = {"--region", "--query", "--output", "--cli-binary-format", "--cli-read-timeout"}
@@ -22,14 +22,14 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=name)
 
 
 @every_page
-def test_links_within_the_project_lead_to_files(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text("utf-8"))
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    local = [link for link in links(page.read_text("utf-8")) if not re.match(r"[a-z]+:", link)]
 
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert [link for link in local if not _leads_somewhere(page, link)] == []
 
 
 @every_page
-def test_no_path_of_somebodys_machine_has_slipped_in(page: Path) -> None:
+def test_page_names_no_path_of_a_machine(page: Path) -> None:
     assert re.findall(r"(?<![\w.>*/-])/(?:work|opt|root|home|tmp|usr)\b\S*", page.read_text("utf-8")) == []
 
 
@@ -37,13 +37,13 @@ def test_no_path_of_somebodys_machine_has_slipped_in(page: Path) -> None:
 def test_make_targets_exist(page: Path) -> None:
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     text = page.read_text("utf-8")
-    told = [words.split() for words in codes(text)] + list(commands(text))
+    named = [words.split() for words in codes(text)] + list(commands(text))
 
-    assert {words[1] for words in told if words[0] == "make" and words[1:]} <= set(targets)
+    assert {words[1] for words in named if words[0] == "make" and words[1:]} <= set(targets)
 
 
 @every_page
-def test_commands_of_the_aws_cli_and_their_options_exist(page: Path) -> None:
+def test_commands_of_the_aws_cli_exist(page: Path) -> None:
     unknown = {
         (" ".join(words[:3]), option)
         for words in commands(page.read_text("utf-8"))
@@ -56,14 +56,14 @@ def test_commands_of_the_aws_cli_and_their_options_exist(page: Path) -> None:
 
 
 @every_page
-def test_queries_of_the_aws_cli_can_be_read(page: Path) -> None:
+def test_queries_of_the_aws_cli_compile(page: Path) -> None:
     for words in commands(page.read_text("utf-8")):
         if "--query" in words:
             jmespath.compile(words[words.index("--query") + 1])
 
 
 @every_page
-def test_outputs_that_a_command_reads_are_outputs_of_the_quickstart(page: Path) -> None:
+def test_commands_read_outputs_of_the_quickstart(page: Path) -> None:
     read = re.findall(r"terraform output -raw (\w+)", page.read_text("utf-8"))
     quickstart = (ROOT / "examples" / "quickstart" / "main.tf").read_text("utf-8")
 
@@ -71,15 +71,26 @@ def test_outputs_that_a_command_reads_are_outputs_of_the_quickstart(page: Path) 
 
 
 @every_page
-def test_payloads_are_such_as_the_function_takes(page: Path) -> None:
+def test_function_takes_the_payloads(page: Path) -> None:
     for payload in _payloads(page.read_text("utf-8")):
         assert isinstance(parse_request(json.loads(payload), "request-id", Deployment(name="ebs-backup")), Request)
 
 
-def test_there_are_payloads_to_check() -> None:
+def test_readme_shows_every_key_of_a_payload() -> None:
     payloads = list(_payloads((ROOT / "README.md").read_text("utf-8")))
 
     assert {key for payload in payloads for key in json.loads(payload)} == {"dry_run", "regions", "run_id"}
+
+
+def _leads_somewhere(page: Path, link: str) -> bool:
+    path, _, fragment = link.partition("#")
+    target = page.parent / path if path else page
+    return target.exists() and (not fragment or fragment in map(_anchor, headings(target.read_text("utf-8"))))
+
+
+def _anchor(heading: str) -> str:
+    """Name a heading as GitHub does."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _payloads(text: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Least privilege, proven both ways: a run needs every grant of its role, and every condition of it stops something."""
+"""Least privilege: a run needs every grant of its role, and every condition stops an attempt."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -88,16 +88,16 @@ def _without(policy: Policy, sid: str, action: str) -> Policy:
     return policy | {"Statement": [statement for statement in policy["Statement"] if statement["Action"]]}
 
 
-def test_these_are_all_the_grants_there_are(deployed: Policy) -> None:
+def test_role_has_exactly_these_grants(deployed: Policy) -> None:
     assert [(s["Sid"], action) for s in deployed["Statement"] for action in s["Action"]] == GRANTS
 
 
-def test_with_all_of_its_grants_a_run_lacks_nothing(estate: Deployment, later: str) -> None:
+def test_run_is_complete_with_all_grants(estate: Deployment, later: str) -> None:
     assert _shortcomings(estate, later) == set()
 
 
 @pytest.mark.parametrize(("sid", "action"), GRANTS)
-def test_without_any_one_of_its_grants_a_run_falls_short(
+def test_run_falls_short_without_any_one_grant(
     estate: Deployment, deployed: Policy, later: str, sid: str, action: str
 ) -> None:
     estate.put_policy(_without(deployed, sid, action))
@@ -106,7 +106,7 @@ def test_without_any_one_of_its_grants_a_run_falls_short(
 
 
 @pytest.mark.parametrize("call", ["CreateSnapshot", "CreateSnapshots"])
-def test_without_leave_to_tag_in_a_creating_call_that_call_is_refused(
+def test_creating_call_is_refused_without_leave_to_tag(
     estate: Deployment, deployed: Policy, later: str, call: str
 ) -> None:
     for statement in deployed["Statement"]:
@@ -202,7 +202,7 @@ def intruder(estate: Deployment, later: str) -> Intruder:
     return Intruder(ec2, s3, ours, foreign, "vol-partial-b")
 
 
-def test_these_are_all_the_conditions_there_are(deployed: Policy) -> None:
+def test_role_has_exactly_these_conditions(deployed: Policy) -> None:
     found = {
         (statement["Sid"], operator, key)
         for statement in deployed["Statement"]
@@ -214,7 +214,7 @@ def test_these_are_all_the_conditions_there_are(deployed: Policy) -> None:
 
 
 @pytest.mark.parametrize("condition", CONDITIONS, ids=" ".join)
-def test_what_a_condition_forbids_is_refused_and_would_be_possible_without_it(
+def test_attempt_is_refused_by_its_condition_alone(
     estate: Deployment, deployed: Policy, intruder: Intruder, condition: tuple[str, str, str]
 ) -> None:
     sid, operator, key = condition
@@ -231,12 +231,12 @@ def test_what_a_condition_forbids_is_refused_and_would_be_possible_without_it(
 
 
 @pytest.mark.parametrize("attempt", FORBIDDEN)
-def test_what_nothing_grants_is_refused(intruder: Intruder, attempt: str) -> None:
+def test_attempt_is_refused_without_a_grant(intruder: Intruder, attempt: str) -> None:
     with pytest.raises(ClientError, match=DENIAL):
         FORBIDDEN[attempt](intruder)
 
 
-def test_the_role_reaches_no_other_queue_and_no_bucket(estate: Deployment) -> None:
+def test_role_reaches_no_other_queue_and_lists_no_bucket(estate: Deployment) -> None:
     role = estate.aws.client("iam").get_role(RoleName=estate.name)["Role"]["Arn"]
     sqs, s3 = (estate.aws.client(service, role_arn=role) for service in ("sqs", "s3"))
     undelivered = estate.aws.client("sqs").get_queue_url(QueueName="ebs-backup-undelivered")["QueueUrl"]

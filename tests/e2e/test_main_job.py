@@ -1,4 +1,4 @@
-"""The main job: the zip that Terraform deployed, run with the role it made, on the schedule it set."""
+"""The main job: the deployed function runs from its own zip, with its own role, on its own schedule."""
 
 import json
 from collections import Counter
@@ -26,20 +26,18 @@ def _covered(deployment: Deployment, run_id: str) -> Counter[str]:
     return Counter(snapshot.volume_id for _, snapshot in deployment.snapshots(run_id))
 
 
-def test_a_plan_saved_elsewhere_applies_and_the_next_plan_is_empty(quickstart: Deployment) -> None:
+def test_plan_is_empty_after_applying_a_saved_plan(quickstart: Deployment) -> None:
     assert not quickstart.terraform.changes_pending()
 
 
-def test_a_tick_makes_one_snapshot_of_every_in_use_volume_in_every_enabled_region(
-    quickstart: Deployment, later: str
-) -> None:
+def test_run_snapshots_every_in_use_volume_once(quickstart: Deployment, later: str) -> None:
     assert quickstart.tick(later).delivered
 
     assert _covered(quickstart, later) == _in_use(quickstart)
     assert len(_in_use(quickstart)) > 20
 
 
-def test_every_snapshot_says_what_it_is_and_what_a_restore_needs(quickstart: Deployment, later: str) -> None:
+def test_snapshot_tags_hold_what_a_restore_needs(quickstart: Deployment, later: str) -> None:
     quickstart.tick(later)
 
     for region, snapshot in quickstart.snapshots(later):
@@ -64,9 +62,7 @@ def test_every_snapshot_says_what_it_is_and_what_a_restore_needs(quickstart: Dep
         assert volume.tags.items() - {("Name", volume.tags.get("Name"))} <= tags.items()
 
 
-def test_a_denied_region_stops_no_other_and_the_run_ends_in_the_queue_of_failed_runs(
-    quickstart: Deployment, later: str
-) -> None:
+def test_run_fails_when_a_region_is_denied(quickstart: Deployment, later: str) -> None:
     quickstart.messages("failed_runs_queue_url")
 
     delivery = quickstart.tick(later)
@@ -78,7 +74,7 @@ def test_a_denied_region_stops_no_other_and_the_run_ends_in_the_queue_of_failed_
     assert record["responsePayload"]["errorMessage"].splitlines()[1].startswith(f"- {DENIED}: DescribeSnapshots: Una")
 
 
-def test_the_same_event_twice_changes_nothing(quickstart: Deployment, later: str) -> None:
+def test_duplicate_event_changes_nothing(quickstart: Deployment, later: str) -> None:
     quickstart.tick(later)
     before = quickstart.snapshots()
 
@@ -87,9 +83,7 @@ def test_the_same_event_twice_changes_nothing(quickstart: Deployment, later: str
     assert quickstart.snapshots() == before
 
 
-def test_a_region_enabled_and_a_volume_attached_since_are_covered_without_an_apply(
-    quickstart: Deployment, later: str
-) -> None:
+def test_run_finds_new_regions_and_volumes_without_an_apply(quickstart: Deployment, later: str) -> None:
     region = quickstart.aws.ec2.regions["eu-south-2"]
     region.opt_in_status = "opted-in"
     region.add(Instance("i-new", "eu-south-2a"))
@@ -103,7 +97,7 @@ def test_a_region_enabled_and_a_volume_attached_since_are_covered_without_an_app
     assert {"vol-new", detached.id} <= _covered(quickstart, later).keys()
 
 
-def test_a_manual_dry_run_says_what_it_would_do_and_does_nothing(quickstart: Deployment, later: str) -> None:
+def test_manual_dry_run_reports_a_plan_and_changes_nothing(quickstart: Deployment, later: str) -> None:
     before = quickstart.snapshots()
 
     error, report = quickstart.invoke(dry_run=True, regions=[HOME], run_id=later)
@@ -113,7 +107,7 @@ def test_a_manual_dry_run_says_what_it_would_do_and_does_nothing(quickstart: Dep
     assert quickstart.snapshots() == before
 
 
-def test_a_manual_run_reaches_only_the_regions_asked_for(quickstart: Deployment, later: str) -> None:
+def test_manual_run_reaches_only_the_regions_asked_for(quickstart: Deployment, later: str) -> None:
     error, report = quickstart.invoke(regions=["us-east-1"], run_id=later)
 
     assert (error, report["status"]) == (None, "completed")
@@ -127,13 +121,13 @@ def test_a_manual_run_reaches_only_the_regions_asked_for(quickstart: Deployment,
         ({"regions": "eu-west-1"}, "regions must be a list of strings; got: 'eu-west-1'"),
     ],
 )
-def test_a_payload_that_is_none_is_refused(quickstart: Deployment, payload: dict[str, Any], message: str) -> None:
+def test_wrong_payload_is_refused(quickstart: Deployment, payload: dict[str, Any], message: str) -> None:
     error, answer = quickstart.invoke(**payload)
 
     assert (error, answer["errorType"], answer["errorMessage"]) == ("Unhandled", "RequestError", message)
 
 
-def test_an_event_that_cannot_be_delivered_waits_in_its_queue(quickstart: Deployment, later: str) -> None:
+def test_event_waits_in_its_queue_when_undeliverable(quickstart: Deployment, later: str) -> None:
     function = quickstart.aws.client("lambda")
     function.remove_permission(FunctionName=quickstart.name, StatementId="AllowSchedule")
 
@@ -149,7 +143,7 @@ def test_an_event_that_cannot_be_delivered_waits_in_its_queue(quickstart: Deploy
     assert quickstart.tick(later).delivered
 
 
-def test_the_log_tells_the_run_as_events_with_their_data(quickstart: Deployment, later: str) -> None:
+def test_log_holds_a_run_as_events(quickstart: Deployment, later: str) -> None:
     quickstart.tick(later)
 
     found = quickstart.aws.client("logs").filter_log_events(logGroupName="/aws/lambda/ebs-backup")["events"]
@@ -160,9 +154,7 @@ def test_the_log_tells_the_run_as_events_with_their_data(quickstart: Deployment,
     assert '"logger": "botocore' not in text
 
 
-def test_each_run_leaves_its_report_as_json_and_as_a_page_and_its_metrics_in_the_log(
-    quickstart: Deployment, later: str
-) -> None:
+def test_run_leaves_json_page_and_metrics(quickstart: Deployment, later: str) -> None:
     quickstart.tick(later)
 
     stored = {key.rpartition(".")[2]: key for key in quickstart.reports() if later in key}
@@ -178,7 +170,7 @@ def test_each_run_leaves_its_report_as_json_and_as_a_page_and_its_metrics_in_the
     assert any(document["RunId"] == later and document["RunFailed"] == 1 for document in documents)
 
 
-def test_a_change_of_the_functions_source_updates_the_function_in_place(quickstart: Deployment) -> None:
+def test_function_is_updated_in_place_when_its_source_changes(quickstart: Deployment) -> None:
     source = quickstart.terraform.directory.parents[1] / "function" / "ebs_backup" / "__init__.py"
     before = quickstart.aws.client("lambda").get_function(FunctionName="ebs-backup")["Configuration"]
 
@@ -191,7 +183,7 @@ def test_a_change_of_the_functions_source_updates_the_function_in_place(quicksta
     assert not quickstart.terraform.changes_pending()
 
 
-def test_two_deployments_in_one_account_never_disturb_each_other(quickstart: Deployment, later: str) -> None:
+def test_deployments_in_one_account_do_not_disturb_each_other(quickstart: Deployment, later: str) -> None:
     with Terraform(ROOT, quickstart.aws.environment()) as terraform:
         terraform.init()
         settings: dict[str, Any] = {"name": "weekly", "include_tags": {"Content": "data*"}}

@@ -1,4 +1,4 @@
-"""Retention on real Terraform: a year of history, the right ones gone, the brake, and IAM as the last word.
+"""Retention as deployed: the brake holds, the right snapshots of a year go, and IAM refuses to delete foreign ones.
 
 The history has a snapshot every fourth day: no more deletions than DeleteSnapshot's bucket gives out at once.
 """
@@ -61,7 +61,7 @@ def _to_be_kept(snapshots: Mapping[str, datetime]) -> set[str]:
     return {*list(last_of_day.values())[-7:], *list(last_of_month.values())[-3:]}
 
 
-def lowering_retention_by_mistake_does_not_empty_an_account_in_one_night(keeper: Deployment, later: str) -> None:
+def brake_holds_when_most_of_a_history_would_go(keeper: Deployment, later: str) -> None:
     delivery = keeper.tick(later)
 
     assert [attempt.function_error for attempt in delivery.attempts] == ["Unhandled"] * 3
@@ -73,7 +73,7 @@ def lowering_retention_by_mistake_does_not_empty_an_account_in_one_night(keeper:
     assert len(_snapshots(keeper, "keeper")) == len(YEAR) + 1
 
 
-def a_dry_run_shows_what_would_go_and_changes_nothing(keeper: Deployment) -> None:
+def dry_run_shows_what_would_go_and_changes_nothing(keeper: Deployment) -> None:
     error, report = keeper.invoke(dry_run=True)
 
     verdicts = report["regions"][HOME]["verdicts"]
@@ -86,7 +86,7 @@ def a_dry_run_shows_what_would_go_and_changes_nothing(keeper: Deployment) -> Non
     assert len(_snapshots(keeper, "keeper")) == len(YEAR) + 1
 
 
-def once_it_may_a_run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper: Deployment, later: str) -> None:
+def run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper: Deployment, later: str) -> None:
     keeper.terraform.apply(**SETTINGS | LOOSE)
     before, orphans = _snapshots(keeper, "keeper"), _snapshots(keeper, "keeper", "vol-gone")
 
@@ -101,7 +101,7 @@ def once_it_may_a_run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper: Dep
     assert not keeper.terraform.changes_pending(**SETTINGS | LOOSE)
 
 
-def planning_again_finds_only_what_the_new_snapshot_pushes_out(keeper: Deployment) -> None:
+def second_plan_deletes_only_what_the_new_snapshot_replaces(keeper: Deployment) -> None:
     _, report = keeper.invoke(dry_run=True)
 
     verdicts = report["regions"][HOME]["verdicts"]
@@ -110,7 +110,7 @@ def planning_again_finds_only_what_the_new_snapshot_pushes_out(keeper: Deploymen
     assert len(going) <= 2
 
 
-def the_grants_to_delete_are_needed_too(keeper: Deployment, later: str) -> None:
+def run_fails_without_a_grant_to_delete(keeper: Deployment, later: str) -> None:
     policy = keeper.policy()
     sids = [statement["Sid"] for statement in policy["Statement"]]
     assert {"InspectOwnedSnapshots", "ExpireOwnedSnapshots"} <= set(sids)
@@ -125,14 +125,14 @@ def the_grants_to_delete_are_needed_too(keeper: Deployment, later: str) -> None:
     keeper.put_policy(policy)
 
 
-def even_a_function_altered_to_delete_foreign_snapshots_cannot(keeper: Deployment, later: str) -> None:
+def altered_function_cannot_delete_foreign_snapshots(keeper: Deployment, later: str) -> None:
     package = keeper.terraform.directory / "function" / "ebs_backup"
     ours = "if marks <= s.tags.items() and s.tags.get(key) in (s.volume_id, PENDING)"
     shared = "if accounts := self._region.shared_with(delete.snapshot_id):"
     for file, honest, altered in (
-        ("observe.py", "region.each_snapshot(_owned(policy))", "region.each_snapshot({})"),
-        ("expiry.py", ours, "if True"),
-        ("engine.py", shared, "if accounts := ():"),
+        ("observe/region.py", "region.each_snapshot(_owned(deployment))", "region.each_snapshot({})"),
+        ("plan/expiry.py", ours, "if True"),
+        ("apply/executor.py", shared, "if accounts := ():"),
     ):
         source = (package / file).read_text()
         assert honest in source
@@ -150,15 +150,15 @@ def even_a_function_altered_to_delete_foreign_snapshots_cannot(keeper: Deploymen
     assert tried.count("UnauthorizedOperation") >= len(MONTH)
 
 
-def test_retention_from_its_first_night_to_an_altered_function(keeper: Deployment, aws: Sandbox, later: str) -> None:
-    """One step builds on the other, so that they are one test."""
+def test_retention_deletes_only_what_it_may(keeper: Deployment, aws: Sandbox, later: str) -> None:
+    """Each step builds on the one before, so they are one test."""
     times = _hours(aws, later)
-    lowering_retention_by_mistake_does_not_empty_an_account_in_one_night(keeper, next(times))
-    a_dry_run_shows_what_would_go_and_changes_nothing(keeper)
-    once_it_may_a_run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper, next(times))
-    planning_again_finds_only_what_the_new_snapshot_pushes_out(keeper)
-    the_grants_to_delete_are_needed_too(keeper, next(times))
-    even_a_function_altered_to_delete_foreign_snapshots_cannot(keeper, next(times))
+    brake_holds_when_most_of_a_history_would_go(keeper, next(times))
+    dry_run_shows_what_would_go_and_changes_nothing(keeper)
+    run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper, next(times))
+    second_plan_deletes_only_what_the_new_snapshot_replaces(keeper)
+    run_fails_without_a_grant_to_delete(keeper, next(times))
+    altered_function_cannot_delete_foreign_snapshots(keeper, next(times))
 
 
 def _hours(aws: Sandbox, first: str) -> Iterator[str]:

@@ -43,7 +43,7 @@ Look = Callable[..., Looks]
 def browser() -> Browser:
     found = find_browser()
     if found is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome on PATH")
+        pytest.skip("no chromium, chromium-browser or google-chrome on PATH: `apt-get install chromium`")
     return found
 
 

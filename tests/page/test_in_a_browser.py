@@ -18,7 +18,7 @@ from tests.unit.reports import (
     run_before,
 )
 from tools.browser import Browser
-from tools.report_picture import example_history, example_report
+from tools.report_example import example_history, example_report
 
 PHONE, DESKTOP = 375, 1280
 # https://www.w3.org/TR/WCAG22/#contrast-minimum
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_page_fits_a_phone_and_a_desk_and_is_easy_to_read_and_silent(look: Look, dark: bool) -> None:
+def test_every_page_fits_is_easy_to_read_and_silent(look: Look, dark: bool) -> None:
     looks = look(PAGES, PHONE, DESKTOP, dark=dark)
 
     assert looks.console == ()
@@ -64,7 +64,7 @@ def test_markup_that_got_into_a_page_would_still_do_nothing(look: Look) -> None:
     assert "/evil.png" not in looks.requests
 
 
-def test_what_is_looked_for_would_be_seen(look: Look) -> None:
+def test_browser_sees_what_the_tests_look_for(look: Look) -> None:
     bad = "<!doctype html><body style='background: #fff'><p style='color: #999; width: 500px'>pale</p><svg></svg>"
     looks = look({"bad": f"{bad}<script>ran = 1; console.log('said')</script><img src=x.png>"}, PHONE)
 
@@ -74,7 +74,7 @@ def test_what_is_looked_for_would_be_seen(look: Look) -> None:
     assert "/x.png" in looks.requests
 
 
-def test_a_page_can_be_printed(browser: Browser, site: Site) -> None:
+def test_page_can_be_printed(browser: Browser, site: Site) -> None:
     (site.folder / "page.html").write_text(PAGES["example"], "utf-8")
     browser.paper(f"{site.address}/page.html", site.folder / "page.pdf")
 

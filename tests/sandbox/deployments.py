@@ -117,8 +117,8 @@ def state_machine(
 ) -> str:
     """Create a state machine that starts with the first state, with a role, and return its ARN."""
     created = aws.client("stepfunctions").create_state_machine(
-        name="engine",
+        name="state-machine",
         definition=json.dumps({"StartAt": next(iter(states)), "States": states}),
-        roleArn=role(aws, *statements, name="engine", service=trusting),
+        roleArn=role(aws, *statements, name="state-machine", service=trusting),
     )
     return str(created["stateMachineArn"])

@@ -24,7 +24,7 @@ def volume_arn(volume_id: str) -> str:
     return f"arn:aws:ec2:eu-west-1:{ME}:volume/{volume_id}"
 
 
-def test_creating_a_snapshot_needs_volume_and_snapshot_and_tags_each_by_itself(simulator: Simulator) -> None:
+def test_create_snapshot_needs_volume_snapshot_and_tags(simulator: Simulator) -> None:
     add_volume(simulator, tags={"Team": "shop"})
     found = needs(simulator, "CreateSnapshot", VolumeId="vol-1", TagSpecifications=tags(Run="1"))
     assert pairs(found) == [
@@ -41,12 +41,12 @@ def test_creating_a_snapshot_needs_volume_and_snapshot_and_tags_each_by_itself(s
     assert tagging["ec2:CreateAction"] == "CreateSnapshot"
 
 
-def test_without_tags_no_tagging_is_needed(simulator: Simulator) -> None:
+def test_create_snapshot_needs_no_tagging_without_tags(simulator: Simulator) -> None:
     add_volume(simulator)
     assert "ec2:CreateTags" not in [need.action for need in needs(simulator, "CreateSnapshot", VolumeId="vol-1")]
 
 
-def test_a_set_needs_the_instance_and_every_volume_in_it(simulator: Simulator) -> None:
+def test_set_needs_the_instance_and_every_volume_in_it(simulator: Simulator) -> None:
     add_instance(simulator, "i-1", xvda="vol-root", sdf="vol-data", sdg="vol-log")
     specification = {"InstanceId": "i-1", "ExcludeDataVolumeIds": ["vol-log"]}
     found = needs(simulator, "CreateSnapshots", InstanceSpecification=specification, CopyTagsFromSource="volume")
@@ -60,7 +60,7 @@ def test_a_set_needs_the_instance_and_every_volume_in_it(simulator: Simulator) -
     assert found[-1].context["ec2:CreateAction"] == "CreateSnapshots"
 
 
-def test_tagging_afterwards_shows_the_tags_that_are_there_and_those_to_be(simulator: Simulator) -> None:
+def test_create_tags_shows_present_and_requested_tags(simulator: Simulator) -> None:
     add_snapshot(simulator, tags={"Policy": "nightly"})
     (need,) = needs(simulator, "CreateTags", Resources=["snap-1"], Tags=[{"Key": "Name", "Value": "n"}])
     assert need.resource == "arn:aws:ec2:eu-west-1::snapshot/snap-1"
@@ -69,13 +69,13 @@ def test_tagging_afterwards_shows_the_tags_that_are_there_and_those_to_be(simula
     assert "ec2:CreateAction" not in need.context
 
 
-def test_deleting_shows_the_snapshots_tags(simulator: Simulator) -> None:
+def test_delete_snapshot_shows_the_snapshots_tags(simulator: Simulator) -> None:
     add_snapshot(simulator, tags={"Policy": "nightly"})
     (need,) = needs(simulator, "DeleteSnapshot", SnapshotId="snap-1")
     assert (need.context["aws:ResourceTag/Policy"], need.context["ec2:ResourceTag/Policy"]) == ("nightly", "nightly")
 
 
-def test_a_copy_needs_its_source_and_its_destination(simulator: Simulator) -> None:
+def test_copy_needs_its_source_and_its_destination(simulator: Simulator) -> None:
     asked = {"SourceRegion": "us-east-1", "SourceSnapshotId": "snap-1", "TagSpecifications": tags(Run="1")}
     assert pairs(needs(simulator, "CopySnapshot", **asked)) == [
         ("ec2:CopySnapshot", "arn:aws:ec2:us-east-1::snapshot/snap-1"),
@@ -96,7 +96,7 @@ def test_every_simulated_action_is_in_the_table(simulator: Simulator) -> None:
             continue
 
 
-def test_an_unknown_action_is_an_error_and_not_allowed(simulator: Simulator) -> None:
+def test_unknown_action_is_an_error_and_not_allowed(simulator: Simulator) -> None:
     with pytest.raises(UnknownAction):
         needs(simulator, "RunInstances")
 
@@ -152,30 +152,30 @@ def http(service: str, **parts: Any) -> HttpRequest:
         ),
     ],
 )
-def test_a_request_to_another_service_needs(request_: HttpRequest, action: str, resource: str) -> None:
+def test_request_needs_the_documented_action_and_resource(request_: HttpRequest, action: str, resource: str) -> None:
     assert pairs(needs_of(request_)) == [(action, resource)]
 
 
-def test_asking_who_one_is_needs_nothing() -> None:
+def test_get_caller_identity_needs_nothing() -> None:
     assert needs_of(http("sts", body=b"Action=GetCallerIdentity")) == []
 
 
 @pytest.mark.parametrize(
     "request_",
     [
-        http("sqs", target="AmazonSQS.DeleteQueue", body=b"{}"),
+        http("sqs", target="AmazonSQS.PurgeQueue", body=b"{}"),
         http("iam", body=b"Action=CreateUser&UserName=x"),
-        http("s3", method="PUT", path="/bucket", query="policy"),
+        http("s3", method="PUT", path="/bucket", query="notification"),
         http("s3", method="GET", path="/bucket/key", query="acl"),
-        http("lambda", method="GET", path="/2015-03-31/functions/f"),
+        http("lambda", method="GET", path="/2015-03-31/layers/l"),
     ],
 )
-def test_a_request_that_no_table_knows_is_an_error(request_: HttpRequest) -> None:
+def test_request_raises_when_no_table_knows_it(request_: HttpRequest) -> None:
     with pytest.raises(UnknownAction):
         needs_of(request_)
 
 
-def test_writing_a_log_needs_two_actions_on_the_stream() -> None:
+def test_log_writing_needs_two_actions_on_the_stream() -> None:
     stream = f"arn:aws:logs:eu-west-1:{ME}:log-group:/g:log-stream:s"
     assert pairs(logging_needs(HERE, ME, "/g", "s")) == [
         ("logs:CreateLogStream", stream),
@@ -183,7 +183,7 @@ def test_writing_a_log_needs_two_actions_on_the_stream() -> None:
     ]
 
 
-def test_sending_to_an_encrypted_queue_needs_its_key() -> None:
+def test_message_to_an_encrypted_queue_needs_its_key() -> None:
     queue, key = f"arn:aws:sqs:eu-west-1:{ME}:q", f"arn:aws:kms:eu-west-1:{ME}:key/1"
     assert pairs(sending_needs(queue, None)) == [("sqs:SendMessage", queue)]
     assert pairs(sending_needs(queue, key)) == [

@@ -15,14 +15,14 @@ def running() -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-def test_the_command_says_how_to_use_it_and_ends_when_interrupted(running: subprocess.Popen[str]) -> None:
+def test_command_prints_instructions_and_ends_when_interrupted(running: subprocess.Popen[str]) -> None:
     assert running.stdout is not None
-    told = [running.stdout.readline() for _ in range(8)]
-    exports = dict(line.removeprefix("export ").strip().split("=", 1) for line in told if line.startswith("export"))
+    lines = [running.stdout.readline() for _ in range(8)]
+    exports = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines if line.startswith("export"))
     ec2 = boto3.Session(exports["AWS_ACCESS_KEY_ID"], exports["AWS_SECRET_ACCESS_KEY"]).client(
         "ec2", region_name=exports["AWS_REGION"], endpoint_url=exports["AWS_ENDPOINT_URL"]
     )
     assert len(ec2.describe_volumes()["Volumes"]) == 11
-    assert "11 in eu-west-1" in told[-1]
+    assert "11 in eu-west-1" in lines[-1]
     running.send_signal(signal.SIGINT)
     assert running.wait(10) == 0

@@ -40,36 +40,36 @@ def test_regions_can_be_filtered_by_opt_in_status(simulator: Simulator, ec2: "EC
     assert "af-south-1" in region_names(ec2, AllRegions=True, Filters=has(opt_in_status="not-opted-in"))
 
 
-def test_a_region_can_be_asked_for_by_name_even_if_it_is_not_enabled(ec2: "EC2Client") -> None:
+def test_region_is_found_by_name_even_when_not_enabled(ec2: "EC2Client") -> None:
     assert region_names(ec2, RegionNames=["af-south-1"]) == {"af-south-1"}
     with refused("InvalidParameterValue"):
         ec2.describe_regions(RegionNames=["eu-nowhere-1"])
 
 
-def test_a_region_that_is_not_enabled_does_not_know_the_credentials(simulator: Simulator) -> None:
+def test_region_that_is_not_enabled_does_not_know_the_credentials(simulator: Simulator) -> None:
     with refused("AuthFailure"):
         client(simulator, "af-south-1").describe_volumes()
 
 
-def test_a_region_that_does_not_exist_has_no_endpoint(simulator: Simulator) -> None:
+def test_region_that_does_not_exist_has_no_endpoint(simulator: Simulator) -> None:
     with pytest.raises(EndpointConnectionError):
         client(simulator, "eu-nowhere-1").describe_volumes()
 
 
-def test_a_denied_region_refuses_everyone_and_names_the_policy(simulator: Simulator) -> None:
+def test_denied_region_refuses_everyone_and_names_the_policy(simulator: Simulator) -> None:
     simulator.regions["us-east-1"].denied = True
     with pytest.raises(Exception, match=r"UnauthorizedOperation.*explicit deny in a service control policy"):
         client(simulator, "us-east-1").describe_volumes()
 
 
-def test_volumes_come_in_pages_of_the_size_asked_for_and_none_is_lost(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_volumes_come_in_pages_and_none_is_lost(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volumes(simulator, 12)
     pages = list(ec2.get_paginator("describe_volumes").paginate(PaginationConfig={"PageSize": 5}))
     assert [len(page["Volumes"]) for page in pages] == [5, 5, 2]
     assert len({volume["VolumeId"] for page in pages for volume in page["Volumes"]}) == 12
 
 
-def test_a_token_stays_good_when_volumes_come_and_go(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_token_stays_good_when_volumes_come_and_go(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volumes(simulator, 12)
     first = ec2.describe_volumes(MaxResults=5)
     simulator.regions[HERE].remove("vol-0004")
@@ -78,18 +78,18 @@ def test_a_token_stays_good_when_volumes_come_and_go(simulator: Simulator, ec2: 
     assert len(rest["Volumes"]) == 7
 
 
-def test_a_page_holds_at_most_a_thousand(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_page_holds_at_most_a_thousand(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volumes(simulator, 1001)
     assert len(ec2.describe_volumes(MaxResults=5000)["Volumes"]) == 1000
     assert len(ec2.describe_volumes()["Volumes"]) == 1001
 
 
-def test_a_page_of_fewer_than_five_is_refused(ec2: "EC2Client") -> None:
+def test_page_of_fewer_than_five_is_refused(ec2: "EC2Client") -> None:
     with refused("InvalidParameterValue"):
         ec2.describe_volumes(MaxResults=4)
 
 
-def test_a_token_of_another_action_or_of_nobody_is_refused(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_token_of_another_action_or_of_nobody_is_refused(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volumes(simulator, 6)
     of_volumes = ec2.describe_volumes(MaxResults=5)["NextToken"]
     for token in (of_volumes, "nonsense", "bm9uc2Vuc2U="):
@@ -109,7 +109,7 @@ def test_pages_and_ids_exclude_each_other(simulator: Simulator, ec2: "EC2Client"
         ec2.describe_snapshots(SnapshotIds=["snap-1"], MaxResults=5)
 
 
-def test_an_unknown_id_is_an_error(ec2: "EC2Client") -> None:
+def test_unknown_id_is_an_error(ec2: "EC2Client") -> None:
     with refused("InvalidVolume.NotFound"):
         ec2.describe_volumes(VolumeIds=["vol-gone"])
     with refused("InvalidInstanceID.NotFound"):
@@ -135,14 +135,14 @@ def test_volumes_are_filtered_by_state_attachment_and_tags(simulator: Simulator,
     assert found(tag_key="Name") == ["vol-data", "vol-root"]
 
 
-def test_a_backslash_takes_a_wildcard_literally(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_backslash_takes_a_wildcard_literally(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator, "vol-star", tags={"Name": "a*"})
     add_volume(simulator, "vol-other", tags={"Name": "ab"})
     found = ec2.describe_volumes(Filters=has(**{"tag:Name": r"a\*"}))["Volumes"]
     assert ids("VolumeId", found) == ["vol-star"]
 
 
-def test_an_unknown_filter_and_too_many_values_are_refused(ec2: "EC2Client") -> None:
+def test_unknown_filter_and_too_many_values_are_refused(ec2: "EC2Client") -> None:
     with refused("InvalidParameterValue"):
         ec2.describe_volumes(Filters=has(state="in-use"))
     with refused("FilterLimitExceeded"):
@@ -150,14 +150,12 @@ def test_an_unknown_filter_and_too_many_values_are_refused(ec2: "EC2Client") -> 
     assert ec2.describe_volumes(Filters=has(volume_id=[f"vol-{n}" for n in range(200)]))["Volumes"] == []
 
 
-def test_a_volume_without_tags_has_no_tags_field(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_volume_without_tags_has_no_tags_field(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator)
     assert "Tags" not in ec2.describe_volumes()["Volumes"][0]
 
 
-def test_an_attachment_that_a_service_manages_has_neither_instance_nor_device(
-    simulator: Simulator, ec2: "EC2Client"
-) -> None:
+def test_service_managed_attachment_has_no_instance_or_device(simulator: Simulator, ec2: "EC2Client") -> None:
     held = Attachment(None, None, owning_service="workspaces.amazonaws.com")
     add_volume(simulator, attachments=(held,), managed_by="workspaces.amazonaws.com")
     (volume,) = ec2.describe_volumes()["Volumes"]
@@ -166,7 +164,7 @@ def test_an_attachment_that_a_service_manages_has_neither_instance_nor_device(
     assert not {"InstanceId", "Device"} & volume["Attachments"][0].keys()
 
 
-def test_an_instance_shows_its_root_device_and_all_its_volumes(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_instance_shows_its_root_device_and_all_its_volumes(simulator: Simulator, ec2: "EC2Client") -> None:
     add_instance(simulator, "i-1", xvda="vol-root", sdf="vol-data")
     add_instance(simulator, "i-2")
     (reservation,) = ec2.describe_instances(Filters=has(instance_id="i-1"))["Reservations"]
@@ -176,7 +174,7 @@ def test_an_instance_shows_its_root_device_and_all_its_volumes(simulator: Simula
     assert devices == {"/dev/xvda": "vol-root", "/dev/sdf": "vol-data"}
 
 
-def test_snapshots_without_an_owner_include_the_public_ones_of_others(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_snapshots_include_public_ones_without_an_owner_filter(simulator: Simulator, ec2: "EC2Client") -> None:
     add_snapshot(simulator)
     owners = {s["OwnerId"] for s in ec2.describe_snapshots()["Snapshots"]}
     assert ME in owners
@@ -185,7 +183,7 @@ def test_snapshots_without_an_owner_include_the_public_ones_of_others(simulator:
     assert ids("SnapshotId", ec2.describe_snapshots(OwnerIds=[ME])["Snapshots"]) == ["snap-1"]
 
 
-def test_a_private_snapshot_of_another_account_is_not_shown(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_private_snapshot_of_another_account_is_not_shown(simulator: Simulator, ec2: "EC2Client") -> None:
     add_snapshot(simulator, "snap-theirs", owner="999999999999")
     add_snapshot(simulator, "snap-shared", owner="999999999999", shared_with=frozenset({ME}))
     assert ids("SnapshotId", ec2.describe_snapshots(OwnerIds=["999999999999"])["Snapshots"]) == ["snap-shared"]
@@ -207,7 +205,7 @@ def test_snapshots_are_filtered_by_start_time_volume_tier_and_tag(simulator: Sim
     assert found(status="completed") == ["snap-new", "snap-old"]
 
 
-def test_a_new_snapshot_can_stay_invisible_for_a_while(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_new_snapshot_can_stay_invisible_for_a_while(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator)
     simulator.visible_after_seconds = 5
     created = ec2.create_snapshot(VolumeId="vol-1")["SnapshotId"]

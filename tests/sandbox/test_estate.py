@@ -16,7 +16,7 @@ def test_names_become_ids_and_the_instances_name_tag(simulator: Simulator) -> No
     assert (here.volumes["vol-web-1-sdf"].iops, here.volumes["vol-web-1-sdf"].throughput) == (3000, 125)
 
 
-def test_a_volume_is_detached_attached_to_several_or_held_by_a_service(simulator: Simulator) -> None:
+def test_volume_can_have_no_several_or_managed_attachments(simulator: Simulator) -> None:
     load(
         simulator,
         {
@@ -86,12 +86,12 @@ def test_snapshots_have_an_age_and_inherit_from_their_volume(simulator: Simulato
         ({"regions": {HERE: {"snapshots": {"s": {"volume": "v", "state": "odd"}}}}}, "eu-west-1 snapshots s: .*odd"),
     ],
 )
-def test_a_mistake_is_named_with_its_place(simulator: Simulator, description: dict[str, object], where: str) -> None:
+def test_mistake_is_named_with_its_place(simulator: Simulator, description: dict[str, object], where: str) -> None:
     with pytest.raises(EstateError, match=where):
         load(simulator, description)
 
 
-def test_the_demos_estate_is_small_and_has_every_kind_of_volume(simulator: Simulator) -> None:
+def test_demo_estate_is_small_and_has_every_kind_of_volume(simulator: Simulator) -> None:
     load(simulator, DEMO)
     volumes = [v for region in simulator.regions.values() for v in region.volumes.values()]
     instances = [i for region in simulator.regions.values() for i in region.instances.values()]

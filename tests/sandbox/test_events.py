@@ -31,7 +31,7 @@ FAILS_ONCE = """
 """
 
 
-def test_a_tick_delivers_the_scheduled_event_of_the_time_it_is_given(aws: Sandbox) -> None:
+def test_tick_delivers_the_event_of_the_given_time(aws: Sandbox) -> None:
     arn = function(aws, ECHO, role(aws))
     rule = schedule(aws, {"Arn": arn})
     permit(aws, rule)
@@ -45,7 +45,7 @@ def test_a_tick_delivers_the_scheduled_event_of_the_time_it_is_given(aws: Sandbo
     assert json.loads(again.attempts[0].payload)["time"] == "2026-11-23T03:00:00Z"
 
 
-def test_a_failed_run_is_tried_again_and_reported_if_the_role_may(aws: Sandbox) -> None:
+def test_failed_run_is_reported_when_the_role_allows(aws: Sandbox) -> None:
     failed = queue(aws, "failed")
     permit(aws, schedule(aws, {"Arn": function(aws, FAILS, role(aws))}))
     aws.client("lambda").put_function_event_invoke_config(
@@ -62,7 +62,7 @@ def test_a_failed_run_is_tried_again_and_reported_if_the_role_may(aws: Sandbox) 
     assert len(messages(aws, "failed")) == 1
 
 
-def test_a_run_that_succeeds_the_second_time_is_not_reported(aws: Sandbox) -> None:
+def test_run_that_succeeds_the_second_time_is_not_reported(aws: Sandbox) -> None:
     failed = queue(aws, "failed")
     permit(aws, schedule(aws, {"Arn": function(aws, FAILS_ONCE, role(aws, allow("sqs:SendMessage")))}))
     aws.client("lambda").put_function_event_invoke_config(
@@ -73,7 +73,7 @@ def test_a_run_that_succeeds_the_second_time_is_not_reported(aws: Sandbox) -> No
     assert delivery.reported_to == ()
 
 
-def test_a_destination_that_is_gone_is_undeliverable(aws: Sandbox) -> None:
+def test_destination_that_is_gone_is_undeliverable(aws: Sandbox) -> None:
     gone = "arn:aws:sqs:eu-west-1:123456789012:gone"
     permit(aws, schedule(aws, {"Arn": function(aws, FAILS, role(aws, allow("sqs:SendMessage")))}))
     aws.client("lambda").put_function_event_invoke_config(
@@ -82,7 +82,7 @@ def test_a_destination_that_is_gone_is_undeliverable(aws: Sandbox) -> None:
     assert aws.tick("nightly")[0].undeliverable == (gone,)
 
 
-def test_an_encrypted_queue_needs_its_key_as_well(aws: Sandbox) -> None:
+def test_dead_letter_queue_needs_its_key(aws: Sandbox) -> None:
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     failed = queue(aws, "failed", KmsMasterKeyId=key)
     permit(aws, schedule(aws, {"Arn": function(aws, FAILS, role(aws, allow("sqs:SendMessage")))}))
@@ -95,7 +95,7 @@ def test_an_encrypted_queue_needs_its_key_as_well(aws: Sandbox) -> None:
     assert aws.tick("nightly")[0].reported_to == (failed,)
 
 
-def test_without_the_functions_permission_the_event_goes_to_the_dead_letter_queue(aws: Sandbox) -> None:
+def test_event_goes_to_the_dead_letter_queue_without_permission(aws: Sandbox) -> None:
     arn = function(aws, ECHO, role(aws))
     dead = queue(aws, "dead")
     rule = schedule(aws, {"Arn": arn, "DeadLetterConfig": {"Arn": dead}})
@@ -117,7 +117,7 @@ def test_without_the_functions_permission_the_event_goes_to_the_dead_letter_queu
     assert (attributes["RULE_ARN"], attributes["TARGET_ARN"], attributes["ERROR_CODE"]) == (rule, arn, "NO_PERMISSIONS")
 
 
-def test_the_permission_counts_for_its_rule_only(aws: Sandbox) -> None:
+def test_permission_counts_only_for_its_rule(aws: Sandbox) -> None:
     arn = function(aws, ECHO, role(aws))
     permit(aws, schedule(aws, {"Arn": arn}, name="other"))
     schedule(aws, {"Arn": arn})
@@ -125,25 +125,25 @@ def test_the_permission_counts_for_its_rule_only(aws: Sandbox) -> None:
     assert aws.tick("other")[0].delivered
 
 
-def test_a_disabled_rule_delivers_nothing(aws: Sandbox) -> None:
+def test_disabled_rule_delivers_nothing(aws: Sandbox) -> None:
     permit(aws, schedule(aws, {"Arn": function(aws, ECHO, role(aws))}, State="DISABLED"))
     (delivery,) = aws.tick("nightly")
     assert (delivery.delivered, delivery.reason) == (False, "rule DISABLED")
     assert delivery.attempts == ()
 
 
-def test_a_rule_that_is_not_there_cannot_tick(aws: Sandbox) -> None:
+def test_tick_raises_without_such_a_rule(aws: Sandbox) -> None:
     with pytest.raises(NoSuchRule):
         aws.tick("nothing")
 
 
-def test_a_wrong_schedule_is_refused_when_the_rule_is_made(aws: Sandbox) -> None:
+def test_wrong_schedule_is_refused_when_the_rule_is_made(aws: Sandbox) -> None:
     events = aws.client("events")
     with pytest.raises(Exception, match=r"ValidationException.*ScheduleExpression is not valid"):
         events.put_rule(Name="wrong", ScheduleExpression="rate(1 days)")
 
 
-def test_a_state_machine_is_started_as_the_targets_role(aws: Sandbox) -> None:
+def test_state_machine_is_started_as_the_targets_role(aws: Sandbox) -> None:
     machine = state_machine(aws, Done={"Type": "Pass", "End": True})
     starter = role(aws, name="starter", service="events.amazonaws.com")
     schedule(aws, {"Arn": machine, "RoleArn": starter, "Input": '{"a": 1}'})
@@ -155,7 +155,7 @@ def test_a_state_machine_is_started_as_the_targets_role(aws: Sandbox) -> None:
     assert (delivery.execution.status, delivery.execution.output) == ("SUCCEEDED", '{"a": 1}')
 
 
-def test_a_role_may_trust_eventbridge_for_one_rule_only(aws: Sandbox) -> None:
+def test_role_may_trust_eventbridge_for_one_rule_only(aws: Sandbox) -> None:
     machine = state_machine(aws, Done={"Type": "Pass", "End": True})
     starter = role(aws, allow("states:StartExecution"), name="starter", service="events.amazonaws.com")
     rule = schedule(aws, {"Arn": machine, "RoleArn": starter})

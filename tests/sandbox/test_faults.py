@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
 
-def test_a_fault_refuses_before_the_work_and_as_often_as_it_says(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_fault_refuses_before_the_work_as_often_as_given(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator)
     simulator.inject(Fault("CreateSnapshot", code="InternalError", times=2))
     for _ in range(2):
@@ -22,7 +22,7 @@ def test_a_fault_refuses_before_the_work_and_as_often_as_it_says(simulator: Simu
     ec2.create_snapshot(VolumeId="vol-1")
 
 
-def test_a_fault_befalls_only_its_action_region_and_resource(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_fault_befalls_only_its_action_region_and_resource(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volumes(simulator, 2)
     simulator.inject(Fault("CreateSnapshot", region=HERE, resource="vol-0001", code="IncorrectState", times=None))
     ec2.create_snapshot(VolumeId="vol-0000")
@@ -35,7 +35,7 @@ def test_a_fault_befalls_only_its_action_region_and_resource(simulator: Simulato
     ec2.create_snapshot(VolumeId="vol-0001")
 
 
-def test_faults_happen_one_at_a_time_in_the_order_they_were_injected(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_faults_happen_one_at_a_time_in_order(simulator: Simulator, ec2: "EC2Client") -> None:
     simulator.inject(Fault(code="Unavailable"))
     simulator.inject(Fault(code="AuthFailure"))
     for code in ("Unavailable", "AuthFailure"):
@@ -44,7 +44,7 @@ def test_faults_happen_one_at_a_time_in_the_order_they_were_injected(simulator: 
     ec2.describe_regions()
 
 
-def test_an_answer_can_get_lost_after_the_work_is_done(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_answer_can_get_lost_after_the_work_is_done(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volumes(simulator, 2)
     simulator.inject(Fault("CreateSnapshot", lost="error"))
     simulator.inject(Fault("CreateSnapshot", lost="reset"))
@@ -55,7 +55,7 @@ def test_an_answer_can_get_lost_after_the_work_is_done(simulator: Simulator, ec2
     assert {s.volume_id for s in simulator.regions[HERE].snapshots.values()} == {"vol-0000", "vol-0001"}
 
 
-def test_a_client_that_retries_by_itself_meets_the_rule_of_fifteen_seconds(simulator: Simulator) -> None:
+def test_retry_meets_the_rule_of_fifteen_seconds(simulator: Simulator) -> None:
     add_volume(simulator)
     simulator.inject(Fault("CreateSnapshot", lost="reset"))
     session = boto3.Session("key", "secret", region_name=HERE)
@@ -80,7 +80,7 @@ def test_snapshots_can_be_made_to_end_in_error(simulator: Simulator, ec2: "EC2Cl
     assert [s["State"] for s in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]] == ["error"]
 
 
-def test_a_hook_can_change_the_world_in_the_middle_of_a_run(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_hook_can_change_the_world_in_the_middle_of_a_run(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator)
 
     def delete_the_volume(request: Request) -> None:

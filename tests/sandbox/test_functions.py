@@ -52,14 +52,14 @@ def logged(aws: Sandbox, group: str) -> list[dict[str, Any]]:
     return [json.loads(event["message"]) for event in found]
 
 
-def test_the_deployed_package_runs_with_its_environment_and_its_roles_credentials(aws: Sandbox) -> None:
+def test_function_runs_with_its_environment_and_its_role(aws: Sandbox) -> None:
     arn = role(aws, allow("ec2:DescribeVolumes"))
     variables = {"Variables": {"POLICY": "nightly"}}
     function(aws, WHO_AND_WHERE, arn, Environment=variables, MemorySize=256, Timeout=30)
-    error, told = invoke(aws)
+    error, answer = invoke(aws)
     assert error is None
-    assert told.pop("left") in range(20_000, 30_000)
-    assert told == {
+    assert answer.pop("left") in range(20_000, 30_000)
+    assert answer == {
         "me": f"arn:aws:sts::{ACCOUNT}:assumed-role/run/backup",
         "volumes": 0,
         "policy": "nightly",
@@ -69,20 +69,20 @@ def test_the_deployed_package_runs_with_its_environment_and_its_roles_credential
     }
 
 
-def test_what_the_role_may_not_do_fails_the_function(aws: Sandbox) -> None:
+def test_function_fails_when_its_role_lacks_a_permission(aws: Sandbox) -> None:
     function(aws, WHO_AND_WHERE, role(aws), Environment={"Variables": {"POLICY": "nightly"}})
-    error, told = invoke(aws)
+    error, answer = invoke(aws)
     assert error == "Unhandled"
-    assert told["errorType"] == "ClientError"
-    assert "ec2:DescribeVolumes" in told["errorMessage"]
+    assert answer["errorType"] == "ClientError"
+    assert "ec2:DescribeVolumes" in answer["errorMessage"]
 
 
-def test_an_action_that_the_tables_do_not_know_is_refused_by_name(aws: Sandbox) -> None:
+def test_unknown_action_is_refused_by_name(aws: Sandbox) -> None:
     function(aws, DELETES_A_QUEUE, role(aws, allow("*")))
-    error, told = invoke(aws)
+    error, answer = invoke(aws)
     assert error == "Unhandled"
-    assert "SandboxUnknownAction" in told["errorMessage"]
-    assert "sqs:DeleteQueue" in told["errorMessage"]
+    assert "SandboxUnknownAction" in answer["errorMessage"]
+    assert "sqs:DeleteQueue" in answer["errorMessage"]
 
 
 @pytest.mark.parametrize(
@@ -94,22 +94,22 @@ def test_an_action_that_the_tables_do_not_know_is_refused_by_name(aws: Sandbox) 
     ],
     ids=["an exception", "an exit", "a timeout"],
 )
-def test_a_function_that_does_not_return_is_reported_as_unhandled(
+def test_function_that_does_not_return_is_reported_as_unhandled(
     aws: Sandbox, body: str, timeout: int, error_type: str, words: str
 ) -> None:
     function(aws, f"def lambda_handler(event, context):\n    {body}\n", role(aws), Timeout=timeout)
-    error, told = invoke(aws)
-    assert (error, told["errorType"]) == ("Unhandled", error_type)
-    assert words in told["errorMessage"]
+    error, answer = invoke(aws)
+    assert (error, answer["errorType"]) == ("Unhandled", error_type)
+    assert words in answer["errorMessage"]
 
 
-def test_a_package_that_cannot_be_imported_is_reported(aws: Sandbox) -> None:
+def test_package_that_cannot_be_imported_is_reported(aws: Sandbox) -> None:
     function(aws, "import nothing_of_this_name", role(aws))
-    error, told = invoke(aws)
-    assert (error, told["errorType"]) == ("Unhandled", "Runtime.ImportModuleError")
+    error, answer = invoke(aws)
+    assert (error, answer["errorType"]) == ("Unhandled", "Runtime.ImportModuleError")
 
 
-def test_new_code_is_what_runs(aws: Sandbox) -> None:
+def test_function_runs_new_code_after_an_update(aws: Sandbox) -> None:
     function(aws, "def lambda_handler(event, context): return 1", role(aws))
     assert invoke(aws) == (None, 1)
     aws.client("lambda").update_function_code(
@@ -118,7 +118,7 @@ def test_new_code_is_what_runs(aws: Sandbox) -> None:
     assert invoke(aws) == (None, 2)
 
 
-def test_a_dry_run_and_an_unknown_function_run_nothing(aws: Sandbox) -> None:
+def test_nothing_runs_for_a_dry_run_or_an_unknown_function(aws: Sandbox) -> None:
     function(aws, FAILS, role(aws))
     client = aws.client("lambda")
     assert client.invoke(FunctionName="backup", InvocationType="DryRun")["StatusCode"] == 204
@@ -128,19 +128,19 @@ def test_a_dry_run_and_an_unknown_function_run_nothing(aws: Sandbox) -> None:
         client.invoke(FunctionName="backup", Payload=b"{not json")
 
 
-def test_the_log_comes_with_the_answer_when_asked_for(aws: Sandbox) -> None:
+def test_log_comes_with_the_answer_when_asked_for(aws: Sandbox) -> None:
     function(aws, "def lambda_handler(event, context): print('seen')", role(aws))
     answer = aws.client("lambda").invoke(FunctionName="backup", LogType="Tail")
     assert "LogResult" in answer
 
 
-def test_a_role_that_does_not_trust_lambda_cannot_be_used(aws: Sandbox) -> None:
+def test_role_that_does_not_trust_lambda_cannot_be_used(aws: Sandbox) -> None:
     function(aws, ECHO, role(aws, service="ec2.amazonaws.com"))
     with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
         aws.client("lambda").invoke(FunctionName="backup")
 
 
-def test_an_environment_encrypted_with_a_key_needs_kms_decrypt(aws: Sandbox) -> None:
+def test_environment_encrypted_with_a_key_needs_kms_decrypt(aws: Sandbox) -> None:
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     arn = role(aws)
     function(aws, ECHO, arn, KMSKeyArn=key)
@@ -165,14 +165,14 @@ def test_json_logs_go_to_the_configured_group_with_lambdas_own_lines(aws: Sandbo
 
 
 @pytest.mark.parametrize("granted", LOGS)
-def test_without_both_permissions_no_log_is_written(aws: Sandbox, granted: str) -> None:
+def test_log_is_not_written_without_both_permissions(aws: Sandbox, granted: str) -> None:
     aws.client("logs").create_log_group(logGroupName="/aws/lambda/backup")
     function(aws, ECHO, role(aws, allow(granted)), LoggingConfig={"LogFormat": "JSON"})
     invoke(aws)
     assert logged(aws, "/aws/lambda/backup") == []
 
 
-def test_an_asynchronous_invocation_is_tried_three_times_and_then_reported(aws: Sandbox) -> None:
+def test_asynchronous_invocation_is_reported_after_three_attempts(aws: Sandbox) -> None:
     failed, dead = queue(aws, "failed"), queue(aws, "dead")
     arn = role(aws, allow("sqs:SendMessage"))
     function(aws, FAILS, arn, DeadLetterConfig={"TargetArn": dead})
@@ -183,17 +183,17 @@ def test_an_asynchronous_invocation_is_tried_three_times_and_then_reported(aws: 
     assert answer["StatusCode"] == 202
     aws.functions.settle()
     (record,) = messages(aws, "failed")
-    told = json.loads(record["Body"])
-    assert told["requestContext"]["condition"] == "RetriesExhausted"
-    assert told["requestContext"]["approximateInvokeCount"] == 3
-    assert told["requestPayload"] == {"a": 1}
-    assert told["responsePayload"]["errorMessage"] == "no backup today"
+    answer = json.loads(record["Body"])
+    assert answer["requestContext"]["condition"] == "RetriesExhausted"
+    assert answer["requestContext"]["approximateInvokeCount"] == 3
+    assert answer["requestPayload"] == {"a": 1}
+    assert answer["responsePayload"]["errorMessage"] == "no backup today"
     (letter,) = messages(aws, "dead")
     assert letter["Body"] == '{"a": 1}'
     assert letter["MessageAttributes"]["ErrorMessage"]["StringValue"] == "no backup today"
 
 
-def test_a_changed_invoke_configuration_takes_the_place_of_the_old_one(aws: Sandbox) -> None:
+def test_invoke_configuration_replaces_the_old_one(aws: Sandbox) -> None:
     function(aws, ECHO, role(aws))
     client = aws.client("lambda")
     client.put_function_event_invoke_config(FunctionName="backup", MaximumRetryAttempts=2)

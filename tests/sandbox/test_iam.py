@@ -21,7 +21,7 @@ def meets(condition: dict[str, Any], **context: Any) -> bool:
     return judged(statement(Condition=condition), **context) is ALLOWED
 
 
-def test_nothing_is_allowed_unless_stated_and_a_deny_beats_every_allow() -> None:
+def test_deny_beats_every_allow_and_the_default_is_deny() -> None:
     assert judged() is NOT_ALLOWED
     assert judged(statement()) is ALLOWED
     assert judged(statement(), statement(Effect="Deny")) is DENIED
@@ -60,18 +60,18 @@ def test_not_resource_is_everything_else() -> None:
     assert judged(without, resource="arn:aws:ec2:eu-west-1::snapshot/snap-1") is NOT_ALLOWED
 
 
-def test_an_account_wildcard_matches_the_empty_account_of_a_snapshot() -> None:
+def test_account_wildcard_matches_a_snapshots_empty_account() -> None:
     everywhere = statement(Resource="arn:aws:ec2:*:*:snapshot/*")
     assert judged(everywhere, resource="arn:aws:ec2:eu-west-1::snapshot/*") is ALLOWED
 
 
-def test_an_escaped_asterisk_matches_the_snapshot_to_be_and_no_existing_one() -> None:
+def test_escaped_asterisk_matches_no_existing_snapshot() -> None:
     to_be = statement(Resource="arn:aws:ec2:*::snapshot/${*}")
     assert judged(to_be, resource="arn:aws:ec2:eu-west-1::snapshot/*") is ALLOWED
     assert judged(to_be, resource="arn:aws:ec2:eu-west-1::snapshot/snap-1") is NOT_ALLOWED
 
 
-def test_policy_variables_stand_for_the_requests_values_taken_literally() -> None:
+def test_policy_variables_take_the_requests_values_literally() -> None:
     own = statement(Resource="arn:aws:ec2:*:${aws:PrincipalAccount}:volume/*")
     assert judged(own, aws__PrincipalAccount="123456789012") is ALLOWED
     assert judged(own, aws__PrincipalAccount="*") is NOT_ALLOWED
@@ -106,7 +106,7 @@ def test_policy_variables_stand_for_the_requests_values_taken_literally() -> Non
         ("NumericNotEquals", "9", "9", False),
     ],
 )
-def test_a_condition_compares_as_its_operator_says(operator: str, wanted: object, given: str, met: bool) -> None:
+def test_condition_compares_as_its_operator_says(operator: str, wanted: object, given: str, met: bool) -> None:
     assert meets({operator: {"aws:Key": wanted}}, aws__key=given) is met
 
 
@@ -124,11 +124,11 @@ def test_a_condition_compares_as_its_operator_says(operator: str, wanted: object
         ("NumericLessThan", False),
     ],
 )
-def test_without_the_key_only_lenient_operators_are_met(operator: str, met: bool) -> None:
+def test_only_lenient_operators_are_met_without_the_key(operator: str, met: bool) -> None:
     assert meets({operator: {"aws:Key": "1"}}) is met
 
 
-def test_null_asks_whether_the_key_is_there() -> None:
+def test_null_operator_tests_that_a_key_is_present() -> None:
     assert meets({"Null": {"aws:Key": "true"}})
     assert meets({"Null": {"aws:Key": "false"}}, aws__Key="x")
     assert not meets({"Null": {"aws:Key": False}})
@@ -149,7 +149,7 @@ def test_every_condition_must_be_met() -> None:
     assert not meets(both, aws__A="1", aws__B="x")
 
 
-def test_an_operator_that_is_not_implemented_never_passes_for_met() -> None:
+def test_operator_that_is_not_implemented_never_passes_for_met() -> None:
     with pytest.raises(NotImplementedError, match="IpAddress"):
         meets({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, aws__SourceIp="10.0.0.1")
 
@@ -164,7 +164,7 @@ def test_an_operator_that_is_not_implemented_never_passes_for_met() -> None:
         ("*", ALLOWED),
     ],
 )
-def test_a_resources_policy_names_its_principals(principal: object, verdict: Verdict) -> None:
+def test_resources_policy_names_its_principals(principal: object, verdict: Verdict) -> None:
     policy = {"Statement": [statement(Principal=principal)]}
     need = Need("ec2:CreateSnapshot", VOLUME)
     assert evaluate_resource(policy, need, ["events.amazonaws.com"]) is verdict

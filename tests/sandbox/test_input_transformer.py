@@ -24,7 +24,7 @@ def transformed(template: str) -> Any:
     return json.loads(input_of({"InputTransformer": {"InputPathsMap": PATHS, "InputTemplate": template}}, EVENT))
 
 
-def test_a_target_gets_the_event_unless_it_has_an_input_of_its_own() -> None:
+def test_target_gets_the_event_unless_it_has_its_own_input() -> None:
     assert json.loads(input_of({}, EVENT)) == EVENT
     assert input_of({"Input": '{"dry_run": true}'}, EVENT) == '{"dry_run": true}'
 
@@ -40,5 +40,5 @@ def test_a_target_gets_the_event_unless_it_has_an_input_of_its_own() -> None:
         ('{"all": <aws.events.event.json>}', {"all": EVENT}),
     ],
 )
-def test_a_template_takes_json_values_and_within_quotes_bare_text(template: str, result: object) -> None:
+def test_template_takes_json_values_and_bare_text_in_quotes(template: str, result: object) -> None:
     assert transformed(template) == result

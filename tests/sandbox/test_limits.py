@@ -40,7 +40,7 @@ def test_each_action_has_the_burst_that_aws_publishes(
     assert calls_until_refused(simulator, action, **parameters) == burst
 
 
-def test_the_bucket_fills_at_the_published_rate(simulator: Simulator) -> None:
+def test_bucket_fills_at_the_published_rate(simulator: Simulator) -> None:
     assert calls_until_refused(simulator, "DeleteSnapshot", SnapshotId="snap-gone") == 100
     simulator.clock.advance(2)
     assert calls_until_refused(simulator, "DeleteSnapshot", SnapshotId="snap-gone") == 10
@@ -54,7 +54,7 @@ def test_actions_and_regions_have_buckets_of_their_own(simulator: Simulator) -> 
     assert calls_until_refused(simulator, "DeleteSnapshot", SnapshotId="snap-gone") == 100
 
 
-def test_a_refused_call_is_answered_with_503_which_clients_retry(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_refused_call_is_answered_with_503_which_clients_retry(simulator: Simulator, ec2: "EC2Client") -> None:
     simulator.limits.rates["DescribeRegions"] = Rate(burst=0, refill=0)
     with pytest.raises(Exception, match="RequestLimitExceeded") as caught:
         ec2.describe_regions()
@@ -69,7 +69,7 @@ def test_rates_can_be_changed_and_switched_off(simulator: Simulator) -> None:
 
 
 @given(waits=st.lists(st.floats(0, 30), max_size=30))
-def test_no_pattern_of_calls_gets_more_than_burst_and_refill(waits: list[float]) -> None:
+def test_calls_get_at_most_burst_and_refill(waits: list[float]) -> None:
     simulator = Simulator(Clock(NOW))
     simulator.limits.rates["DeleteSnapshot"] = Rate(burst=10, refill=5)
     done = calls_until_refused(simulator, "DeleteSnapshot", SnapshotId="snap-gone")
@@ -79,7 +79,7 @@ def test_no_pattern_of_calls_gets_more_than_burst_and_refill(waits: list[float])
     assert done <= 10 + 5 * sum(waits) + 1e-6
 
 
-def test_the_limit_of_one_client_is_that_of_all(simulator: Simulator) -> None:
+def test_clients_share_one_limit(simulator: Simulator) -> None:
     one, other = client(simulator), client(simulator)
     simulator.limits.rates["DescribeRegions"] = Rate(burst=1, refill=0)
     one.describe_regions()

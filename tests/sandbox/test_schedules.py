@@ -21,7 +21,7 @@ from sandbox.schedules import is_valid
         "cron(0,30 8-17/2 1,15 JAN,JUL ? 2026-2030)",
     ],
 )
-def test_eventbridge_takes(expression: str) -> None:
+def test_schedule_is_valid(expression: str) -> None:
     assert is_valid(expression)
 
 
@@ -57,5 +57,5 @@ def test_eventbridge_takes(expression: str) -> None:
         "cron(0 3 * * ? *) ",
     ],
 )
-def test_eventbridge_refuses(expression: str) -> None:
+def test_schedule_is_invalid(expression: str) -> None:
     assert not is_valid(expression)

@@ -39,22 +39,22 @@ def creation(aws: Sandbox, *statements: dict[str, Any], tags: Any = TAGS) -> str
     return "OK"
 
 
-def test_the_least_policy_lets_a_role_create_tagged_snapshots(aws: Sandbox) -> None:
+def test_least_policy_lets_a_role_create_tagged_snapshots(aws: Sandbox) -> None:
     assert creation(aws, *LEAST) == "OK"
 
 
 @pytest.mark.parametrize("missing", range(3), ids=["volume", "snapshot", "tags"])
-def test_without_any_one_of_its_statements_creation_is_denied(aws: Sandbox, missing: int) -> None:
+def test_creation_is_denied_without_any_one_statement(aws: Sandbox, missing: int) -> None:
     rest = [statement for place, statement in enumerate(LEAST) if place != missing]
     assert creation(aws, *rest) == "UnauthorizedOperation"
 
 
-def test_a_condition_on_request_tags_in_the_volumes_statement_denies(aws: Sandbox) -> None:
+def test_request_tag_condition_on_the_volume_denies(aws: Sandbox) -> None:
     both = allow(ACTION, resource="*", **OWNED)
     assert creation(aws, both, TAG_ON_CREATE) == "UnauthorizedOperation"
 
 
-def test_a_snapshot_without_the_owners_tag_is_denied(aws: Sandbox) -> None:
+def test_snapshot_without_the_owners_tag_is_denied(aws: Sandbox) -> None:
     other = [{"ResourceType": "snapshot", "Tags": [{"Key": "Policy", "Value": "weekly"}]}]
     assert creation(aws, *LEAST, tags=other) == "UnauthorizedOperation"
 
@@ -68,12 +68,12 @@ def test_every_decision_is_kept(aws: Sandbox) -> None:
     ]
 
 
-def test_a_call_is_kept_with_the_session_that_made_it(aws: Sandbox) -> None:
+def test_call_is_kept_with_the_session_that_made_it(aws: Sandbox) -> None:
     creation(aws, *LEAST)
     assert aws.ec2.calls[-1].principal == "arn:aws:sts::123456789012:assumed-role/run/sandbox"
 
 
-def test_a_dry_run_tells_whether_the_call_is_authorised(aws: Sandbox) -> None:
+def test_dry_run_tells_whether_the_call_is_authorised(aws: Sandbox) -> None:
     aws.ec2.regions[HERE].add(Volume("vol-1", "eu-west-1a"))
     ec2 = aws.client("ec2", role_arn=role(aws, *LEAST))
     assert error_of(lambda: ec2.create_snapshot(VolumeId="vol-1", DryRun=True, TagSpecifications=TAGS)) == (
@@ -82,7 +82,7 @@ def test_a_dry_run_tells_whether_the_call_is_authorised(aws: Sandbox) -> None:
     assert error_of(lambda: ec2.create_snapshot(VolumeId="vol-1", DryRun=True)) == "UnauthorizedOperation"
 
 
-def test_a_permissions_boundary_narrows_what_a_role_may(aws: Sandbox) -> None:
+def test_permissions_boundary_narrows_what_a_role_may(aws: Sandbox) -> None:
     boundary = aws.client("iam").create_policy(PolicyName="b", PolicyDocument=policy(allow("ec2:DescribeRegions")))
     arn = role(aws, allow("ec2:*"), boundary=boundary["Policy"]["Arn"])
     ec2 = aws.client("ec2", role_arn=arn)
@@ -90,7 +90,7 @@ def test_a_permissions_boundary_narrows_what_a_role_may(aws: Sandbox) -> None:
     assert error_of(ec2.describe_volumes) == "UnauthorizedOperation"
 
 
-def test_an_attached_policy_and_the_requested_region_count(aws: Sandbox) -> None:
+def test_attached_policy_and_the_requested_region_count(aws: Sandbox) -> None:
     here = {"StringEquals": {"aws:RequestedRegion": HERE}}
     document = policy(allow("ec2:DescribeVolumes", Condition=here))
     attached = aws.client("iam").create_policy(PolicyName="p", PolicyDocument=document)["Policy"]["Arn"]
@@ -101,7 +101,7 @@ def test_an_attached_policy_and_the_requested_region_count(aws: Sandbox) -> None
     assert error_of(elsewhere.describe_volumes) == "UnauthorizedOperation"
 
 
-def test_a_resources_policy_may_allow_and_may_deny(aws: Sandbox) -> None:
+def test_resource_policy_can_allow_and_deny(aws: Sandbox) -> None:
     arn = role(aws)
     reports = queue(aws, "reports")
     sqs = aws.client("sqs")
@@ -115,7 +115,7 @@ def test_a_resources_policy_may_allow_and_may_deny(aws: Sandbox) -> None:
     assert error_of(lambda: mine.send_message(QueueUrl=url, MessageBody="x")) == "AccessDenied"
 
 
-def test_a_bucket_that_demands_tls_can_be_written(aws: Sandbox) -> None:
+def test_bucket_that_demands_tls_can_be_written(aws: Sandbox) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="reports", CreateBucketConfiguration={"LocationConstraint": HERE})
     tls = {"Effect": "Deny", "Principal": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
@@ -127,14 +127,14 @@ def test_a_bucket_that_demands_tls_can_be_written(aws: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("service", "code"), [("ec2", "AuthFailure"), ("sts", "InvalidClientTokenId")])
-def test_credentials_that_nobody_has_are_refused(aws: Sandbox, service: str, code: str) -> None:
+def test_unknown_credentials_are_refused(aws: Sandbox, service: str, code: str) -> None:
     stranger = boto3.Session("AKIASTRANGER", "secret", region_name=HERE).client(service, endpoint_url=aws.endpoint)  # type: ignore[call-overload]
     call = stranger.describe_volumes if service == "ec2" else stranger.get_caller_identity
     assert error_of(call) == code
 
 
 @pytest.mark.parametrize("wrong", ["secret", "token"])
-def test_a_session_must_sign_with_its_own_secret_and_token(aws: Sandbox, wrong: str) -> None:
+def test_session_must_sign_with_its_own_secret_and_token(aws: Sandbox, wrong: str) -> None:
     given = aws.client("sts").assume_role(RoleArn=role(aws, allow("ec2:*")), RoleSessionName="mine")["Credentials"]
     secret = "x" if wrong == "secret" else given["SecretAccessKey"]
     token = "x" if wrong == "token" else given["SessionToken"]
@@ -143,7 +143,7 @@ def test_a_session_must_sign_with_its_own_secret_and_token(aws: Sandbox, wrong: 
     assert error_of(ec2.describe_volumes) == "AuthFailure"
 
 
-def test_what_moto_does_not_implement_is_refused_at_once(aws: Sandbox) -> None:
+def test_unimplemented_call_is_refused_at_once(aws: Sandbox) -> None:
     assert error_of(aws.client("events").list_endpoints) == "SandboxNotImplemented"
 
 
@@ -153,7 +153,7 @@ def test_terraforms_questions_about_state_machines_are_answered(aws: Sandbox) ->
     assert steps.list_state_machine_versions(stateMachineArn="arn:aws:states:eu-west-1:1:stateMachine:x") is not None
 
 
-def test_a_lost_answer_breaks_the_connection(aws: Sandbox) -> None:
+def test_lost_answer_breaks_the_connection(aws: Sandbox) -> None:
     aws.ec2.regions[HERE].add(Volume("vol-1", "eu-west-1a"))
     aws.ec2.inject(Fault("CreateSnapshot", lost="reset"))
     once = Config(retries={"total_max_attempts": 1})
@@ -164,7 +164,7 @@ def test_a_lost_answer_breaks_the_connection(aws: Sandbox) -> None:
     assert len(aws.ec2.regions[HERE].snapshots) == 1
 
 
-def test_a_region_that_does_not_exist_is_named(aws: Sandbox) -> None:
+def test_region_that_does_not_exist_is_named(aws: Sandbox) -> None:
     assert error_of(aws.client("ec2", region="eu-nowhere-1").describe_volumes) == "SandboxUnknownRegion"
 
 
@@ -177,14 +177,14 @@ def test_one_sandbox_runs_at_a_time_and_each_starts_empty() -> None:
         assert second.client("iam").list_roles()["Roles"] == []
 
 
-def test_an_estate_that_is_wrong_leaves_the_way_free_for_the_next() -> None:
+def test_wrong_estate_does_not_block_the_next_sandbox() -> None:
     with pytest.raises(ValueError, match="no colour"), ExportedSandbox(estate={"colour": "red"}):
         pass
     with ExportedSandbox():
         pass
 
 
-def test_it_is_steered_over_http_too(aws: Sandbox) -> None:
+def test_sandbox_is_steered_over_http(aws: Sandbox) -> None:
     def ask(method: str, path: str, body: object = None) -> Any:
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(f"{aws.endpoint}/_sandbox/{path}", data, method=method)  # noqa: S310 - ours
@@ -206,18 +206,18 @@ def test_it_is_steered_over_http_too(aws: Sandbox) -> None:
         ask("GET", "nothing")
 
 
-def test_an_encrypted_queue_takes_messages_of_those_who_may_use_its_key(aws: Sandbox) -> None:
+def test_encrypted_queue_takes_messages_when_the_key_allows(aws: Sandbox) -> None:
     key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
-    told = queue(aws, "told", KmsMasterKeyId=key)
-    sender = aws.client("sqs", role_arn=role(aws, allow("sqs:SendMessage", resource=told)))
-    url = aws.client("sqs").get_queue_url(QueueName="told")["QueueUrl"]
+    queue_arn = queue(aws, "messages", KmsMasterKeyId=key)
+    sender = aws.client("sqs", role_arn=role(aws, allow("sqs:SendMessage", resource=queue_arn)))
+    url = aws.client("sqs").get_queue_url(QueueName="messages")["QueueUrl"]
     with pytest.raises(Exception, match=r"AccessDenied.*kms:GenerateDataKey"):
         sender.send_message(QueueUrl=url, MessageBody="x")
     permitted(aws, "run", allow("sqs:SendMessage", "kms:GenerateDataKey", "kms:Decrypt"))
     sender.send_message(QueueUrl=url, MessageBody="x")
 
 
-def test_that_an_object_is_missing_is_told_only_to_those_who_may_list_its_bucket(aws: Sandbox) -> None:
+def test_missing_object_is_denied_without_leave_to_list(aws: Sandbox) -> None:
     aws.client("s3").create_bucket(Bucket="reports", CreateBucketConfiguration={"LocationConstraint": HERE})
     get = allow("s3:GetObject", resource="arn:aws:s3:::reports/*")
     mine = aws.client("s3", role_arn=role(aws, get))

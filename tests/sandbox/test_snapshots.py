@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
 
-def test_a_new_snapshot_is_pending_and_completed_later(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_new_snapshot_is_pending_and_completed_later(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator, size=100)
     created = ec2.create_snapshot(VolumeId="vol-1", Description="nightly", TagSpecifications=tags(Name="a"))
     assert (created["State"], created["VolumeSize"], created["OwnerId"]) == ("pending", 100, ME)
@@ -24,7 +24,7 @@ def test_a_new_snapshot_is_pending_and_completed_later(simulator: Simulator, ec2
     assert (done["State"], done["Progress"]) == ("completed", "100%")
 
 
-def test_a_snapshot_inherits_its_volumes_encryption_and_key(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_snapshot_inherits_its_volumes_encryption_and_key(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator, encrypted=True, kms_key_id="arn:aws:kms:eu-west-1:123456789012:key/1")
     assert ec2.create_snapshot(VolumeId="vol-1")["Encrypted"]
     (snapshot,) = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
@@ -39,9 +39,7 @@ def test_every_snapshot_has_an_id_of_its_own(simulator: Simulator, ec2: "EC2Clie
 
 
 @pytest.mark.parametrize("state", ["creating", "deleting", "error"])
-def test_a_volume_that_is_not_there_or_not_ready_has_no_snapshot(
-    simulator: Simulator, ec2: "EC2Client", state: str
-) -> None:
+def test_snapshot_is_refused_when_the_volume_is_not_ready(simulator: Simulator, ec2: "EC2Client", state: str) -> None:
     add_volume(simulator, lifecycle=state)
     with refused("IncorrectState"):
         ec2.create_snapshot(VolumeId="vol-1")
@@ -62,9 +60,7 @@ def test_fifteen_seconds_must_lie_between_two_snapshots_of_a_volume(simulator: S
 
 
 @pytest.mark.parametrize(("kind", "most"), [("gp3", 5), ("st1", 1), ("sc1", 1)])
-def test_a_volume_has_few_snapshots_pending_at_once(
-    simulator: Simulator, ec2: "EC2Client", kind: str, most: int
-) -> None:
+def test_volume_has_few_snapshots_pending_at_once(simulator: Simulator, ec2: "EC2Client", kind: str, most: int) -> None:
     simulator.pending_seconds = 3600
     add_volume(simulator, type=kind)
     for _ in range(most):
@@ -82,7 +78,7 @@ def test_snapshots_in_error_count_as_pending_ones(simulator: Simulator, ec2: "EC
         ec2.create_snapshot(VolumeId="vol-1")
 
 
-def test_a_region_holds_only_so_many_snapshots(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_region_holds_only_so_many_snapshots(simulator: Simulator, ec2: "EC2Client") -> None:
     simulator.quotas = Quotas(snapshots=2)
     add_volume(simulator)
     add_snapshot(simulator, "snap-1")
@@ -93,7 +89,7 @@ def test_a_region_holds_only_so_many_snapshots(simulator: Simulator, ec2: "EC2Cl
         ec2.create_snapshot(VolumeId="vol-1")
 
 
-def test_the_number_of_pending_snapshots_can_be_limited(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_number_of_pending_snapshots_can_be_limited(simulator: Simulator, ec2: "EC2Client") -> None:
     simulator.quotas = Quotas(pending=1)
     add_instance(simulator, "i-1", xvda="vol-1", sdf="vol-2")
     with refused("PendingSnapshotLimitExceeded"):
@@ -105,14 +101,14 @@ def test_the_number_of_pending_snapshots_can_be_limited(simulator: Simulator, ec
     ec2.create_snapshot(VolumeId="vol-2")
 
 
-def test_a_description_has_at_most_255_characters(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_description_has_at_most_255_characters(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator)
     with refused("InvalidParameterValue"):
         ec2.create_snapshot(VolumeId="vol-1", Description="x" * 256)
     ec2.create_snapshot(VolumeId="vol-1", Description="x" * 255)
 
 
-def test_a_local_zone_volume_keeps_all_its_snapshots_in_one_place(simulator: Simulator) -> None:
+def test_local_zone_volume_keeps_all_its_snapshots_in_one_place(simulator: Simulator) -> None:
     ec2 = client(simulator, "us-west-2")
     simulator.regions["us-west-2"].add(Volume("vol-1", "us-west-2-lax-1a"), Volume("vol-2", "us-west-2a"))
     ec2.create_snapshot(VolumeId="vol-1", Location="local")
@@ -124,9 +120,7 @@ def test_a_local_zone_volume_keeps_all_its_snapshots_in_one_place(simulator: Sim
         ec2.create_snapshot(VolumeId="vol-2", Location="local")
 
 
-def test_an_outpost_volumes_snapshot_goes_to_the_region_or_to_its_own_outpost(
-    simulator: Simulator, ec2: "EC2Client"
-) -> None:
+def test_outpost_snapshot_goes_to_its_outpost_or_the_region(simulator: Simulator, ec2: "EC2Client") -> None:
     outpost = "arn:aws:outposts:eu-west-1:123456789012:outpost/op-1"
     add_volume(simulator, outpost_arn=outpost)
     assert "OutpostArn" not in ec2.create_snapshot(VolumeId="vol-1")
@@ -137,7 +131,7 @@ def test_an_outpost_volumes_snapshot_goes_to_the_region_or_to_its_own_outpost(
         ec2.create_snapshot(VolumeId="vol-1", OutpostArn=f"{outpost}2")
 
 
-def test_a_set_covers_all_volumes_of_an_instance_at_one_time(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_set_holds_all_volumes_of_an_instance_at_one_time(simulator: Simulator, ec2: "EC2Client") -> None:
     add_instance(simulator, "i-1", xvda="vol-root", sdf="vol-data")
     add_volume(simulator, "vol-loose")
     made = ec2.create_snapshots(InstanceSpecification={"InstanceId": "i-1"}, TagSpecifications=tags(Run="1"))
@@ -147,7 +141,7 @@ def test_a_set_covers_all_volumes_of_an_instance_at_one_time(simulator: Simulato
     assert all(snapshot["Tags"] == [{"Key": "Run", "Value": "1"}] for snapshot in snapshots)
 
 
-def test_a_set_can_copy_each_volumes_own_tags(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_set_can_copy_each_volumes_own_tags(simulator: Simulator, ec2: "EC2Client") -> None:
     add_instance(simulator, "i-1", xvda="vol-root", sdf="vol-data")
     add_volume(
         simulator,
@@ -162,7 +156,7 @@ def test_a_set_can_copy_each_volumes_own_tags(simulator: Simulator, ec2: "EC2Cli
     assert by_volume == {"vol-data": {"Name": "data", "Run": "1"}, "vol-root": {"Name": "vol-root", "Run": "1"}}
 
 
-def test_a_set_leaves_out_the_volumes_it_is_told_to(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_set_leaves_out_the_volumes_it_is_told_to(simulator: Simulator, ec2: "EC2Client") -> None:
     add_instance(simulator, "i-1", xvda="vol-root", sdf="vol-data", sdg="vol-log")
     made = ec2.create_snapshots(
         InstanceSpecification={"InstanceId": "i-1", "ExcludeBootVolume": True, "ExcludeDataVolumeIds": ["vol-log"]}
@@ -175,7 +169,7 @@ def test_a_set_leaves_out_the_volumes_it_is_told_to(simulator: Simulator, ec2: "
     [["vol-root"], ["vol-elsewhere"], [f"vol-{n}" for n in range(41)]],
     ids=["the root volume", "a volume of another instance", "more than forty"],
 )
-def test_a_set_refuses_exclusions_that_ec2_refuses(simulator: Simulator, ec2: "EC2Client", excluded: list[str]) -> None:
+def test_set_refuses_exclusions_that_ec2_refuses(simulator: Simulator, ec2: "EC2Client", excluded: list[str]) -> None:
     add_instance(simulator, "i-1", xvda="vol-root", sdf="vol-data")
     add_volume(simulator, "vol-elsewhere")
     with refused("InvalidParameterValue"):
@@ -183,7 +177,7 @@ def test_a_set_refuses_exclusions_that_ec2_refuses(simulator: Simulator, ec2: "E
     assert not simulator.regions[HERE].snapshots
 
 
-def test_a_set_is_all_or_nothing(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_set_is_all_or_nothing(simulator: Simulator, ec2: "EC2Client") -> None:
     add_instance(simulator, "i-1", xvda="vol-root", sdf="vol-data")
     ec2.create_snapshot(VolumeId="vol-data")
     with refused("SnapshotCreationPerVolumeRateExceeded"):
@@ -191,7 +185,7 @@ def test_a_set_is_all_or_nothing(simulator: Simulator, ec2: "EC2Client") -> None
     assert len(simulator.regions[HERE].snapshots) == 1
 
 
-def test_a_set_takes_at_most_128_volumes(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_set_takes_at_most_128_volumes(simulator: Simulator, ec2: "EC2Client") -> None:
     add_instance(simulator, "i-1", **{f"xvd{n}": f"vol-{n}" for n in range(129)})
     with refused("InvalidParameterValue"):
         ec2.create_snapshots(InstanceSpecification={"InstanceId": "i-1"})
@@ -199,7 +193,7 @@ def test_a_set_takes_at_most_128_volumes(simulator: Simulator, ec2: "EC2Client")
     assert len(ec2.create_snapshots(InstanceSpecification={"InstanceId": "i-1"})["Snapshots"]) == 128
 
 
-def test_there_is_no_set_of_an_unknown_instance_or_of_no_volume(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_set_is_refused_without_a_known_instance_or_a_volume(simulator: Simulator, ec2: "EC2Client") -> None:
     add_instance(simulator, "i-1")
     with refused("InvalidParameterValue"):
         ec2.create_snapshots(InstanceSpecification={"InstanceId": "i-1"})
@@ -207,7 +201,7 @@ def test_there_is_no_set_of_an_unknown_instance_or_of_no_volume(simulator: Simul
         ec2.create_snapshots(InstanceSpecification={"InstanceId": "i-gone"})
 
 
-def test_a_multi_attach_volume_is_in_the_set_of_each_of_its_instances(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_multi_attach_volume_is_in_the_set_of_each_instance(simulator: Simulator, ec2: "EC2Client") -> None:
     add_instance(simulator, "i-1", xvda="vol-1")
     add_instance(simulator, "i-2", xvda="vol-2")
     both = (Attachment("i-1", "/dev/sdf"), Attachment("i-2", "/dev/sdf"))
@@ -218,7 +212,7 @@ def test_a_multi_attach_volume_is_in_the_set_of_each_of_its_instances(simulator:
         simulator.clock.advance(15)
 
 
-def test_a_copy_has_a_volume_id_of_no_meaning_and_no_tags_but_its_own(simulator: Simulator) -> None:
+def test_copy_has_an_arbitrary_volume_id_and_its_own_tags(simulator: Simulator) -> None:
     add_volume(simulator)
     add_snapshot(simulator, tags={"Name": "source"}, encrypted=True, kms_key_id="arn:aws:kms:eu-west-1::key/1")
     there = client(simulator, "us-east-1")
@@ -254,7 +248,7 @@ def test_twenty_copies_run_at_once_into_a_region(simulator: Simulator) -> None:
     there.copy_snapshot(SourceRegion=HERE, SourceSnapshotId="snap-1")
 
 
-def test_a_deleted_snapshot_is_gone(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_deleted_snapshot_is_gone(simulator: Simulator, ec2: "EC2Client") -> None:
     add_snapshot(simulator)
     ec2.delete_snapshot(SnapshotId="snap-1")
     assert ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
@@ -262,7 +256,7 @@ def test_a_deleted_snapshot_is_gone(simulator: Simulator, ec2: "EC2Client") -> N
         ec2.delete_snapshot(SnapshotId="snap-1")
 
 
-def test_a_pending_snapshot_goes_only_when_it_would_have_completed(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_pending_snapshot_goes_only_when_it_would_have_completed(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator)
     created = ec2.create_snapshot(VolumeId="vol-1")["SnapshotId"]
     ec2.delete_snapshot(SnapshotId=created)
@@ -283,7 +277,7 @@ def test_a_pending_snapshot_goes_only_when_it_would_have_completed(simulator: Si
     ],
     ids=["behind an image", "locked", "AWS Backup's", "of another account", "of another account, public"],
 )
-def test_a_snapshot_that_something_holds_is_not_deleted(
+def test_snapshot_is_not_deleted_while_something_holds_it(
     simulator: Simulator, ec2: "EC2Client", details: dict[str, Any], code: str
 ) -> None:
     add_snapshot(simulator, **details)
@@ -292,7 +286,7 @@ def test_a_snapshot_that_something_holds_is_not_deleted(
     assert "snap-1" in simulator.regions[HERE].snapshots
 
 
-def test_a_snapshot_is_shared_with_accounts_and_with_everyone(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_snapshot_is_shared_with_accounts_and_with_everyone(simulator: Simulator, ec2: "EC2Client") -> None:
     add_snapshot(simulator)
     change = {"Add": [{"UserId": "999999999999"}, {"Group": "all"}]}
     ec2.modify_snapshot_attribute(SnapshotId="snap-1", CreateVolumePermission=change)  # type: ignore[arg-type]
@@ -306,7 +300,7 @@ def test_a_snapshot_is_shared_with_accounts_and_with_everyone(simulator: Simulat
     assert shared() == [{"UserId": "999999999999"}]
 
 
-def test_a_dry_run_does_nothing(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_dry_run_does_nothing(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator)
     with pytest.raises(Exception, match="DryRunOperation") as caught:
         ec2.create_snapshot(VolumeId="vol-1", DryRun=True)

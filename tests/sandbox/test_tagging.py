@@ -9,9 +9,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
 
-def test_tags_are_added_to_every_resource_and_replace_those_of_their_key(
-    simulator: Simulator, ec2: "EC2Client"
-) -> None:
+def test_create_tags_adds_tags_and_replaces_same_keys(simulator: Simulator, ec2: "EC2Client") -> None:
     add_instance(simulator, "i-1", xvda="vol-1")
     add_snapshot(simulator, tags={"Name": "old", "Team": "shop"})
     ec2.create_tags(Resources=["snap-1", "vol-1", "i-1"], Tags=[{"Key": "Name", "Value": "new"}])
@@ -54,14 +52,14 @@ def test_tags_are_deleted_by_key_or_by_key_and_value(simulator: Simulator, ec2: 
     assert left() == {"aws:x": "3"}
 
 
-def test_a_resource_has_at_most_fifty_tags_and_aws_own_do_not_count(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_resource_has_at_most_fifty_tags_and_aws_own_do_not_count(simulator: Simulator, ec2: "EC2Client") -> None:
     add_snapshot(simulator, tags={f"k{n}": "" for n in range(49)} | {"aws:x": ""})
     ec2.create_tags(Resources=["snap-1"], Tags=[{"Key": "k49", "Value": ""}, {"Key": "k0", "Value": "new"}])
     with refused("TagLimitExceeded"):
         ec2.create_tags(Resources=["snap-1"], Tags=[{"Key": "k50", "Value": ""}])
 
 
-def test_a_snapshot_is_not_created_with_more_than_fifty_tags(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_snapshot_is_not_created_with_more_than_fifty_tags(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator)
     with refused("TagLimitExceeded"):
         ec2.create_snapshot(VolumeId="vol-1", TagSpecifications=tags(**{f"k{n}": "" for n in range(51)}))
@@ -69,9 +67,7 @@ def test_a_snapshot_is_not_created_with_more_than_fifty_tags(simulator: Simulato
 
 
 @pytest.mark.parametrize("key", ["aws:x", "AWS:x", "aWs:", "", "k" * 129])
-def test_a_key_that_ec2_refuses_is_refused_at_creation_and_afterwards(
-    simulator: Simulator, ec2: "EC2Client", key: str
-) -> None:
+def test_bad_key_is_refused_at_creation_and_afterwards(simulator: Simulator, ec2: "EC2Client", key: str) -> None:
     add_volume(simulator)
     with refused("InvalidParameterValue"):
         ec2.create_snapshot(VolumeId="vol-1", TagSpecifications=tags(**{key: "x"}))
@@ -86,13 +82,13 @@ def test_keys_have_128_characters_and_values_256(simulator: Simulator, ec2: "EC2
         ec2.create_tags(Resources=["vol-1"], Tags=[{"Key": "k", "Value": "v" * 257}])
 
 
-def test_the_same_key_twice_is_refused(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_same_key_twice_is_refused(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator)
     with refused("InvalidParameterValue"):
         ec2.create_tags(Resources=["vol-1"], Tags=[{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}])
 
 
-def test_only_the_snapshot_can_be_tagged_by_the_call_that_creates_it(simulator: Simulator, ec2: "EC2Client") -> None:
+def test_creating_call_can_tag_only_its_snapshot(simulator: Simulator, ec2: "EC2Client") -> None:
     add_volume(simulator)
     with refused("InvalidParameterValue"):
         ec2.create_snapshot(

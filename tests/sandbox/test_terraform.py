@@ -23,7 +23,7 @@ def module(tmp_path: Path) -> Path:
 
 
 @pytest.mark.terraform
-def test_a_configuration_is_applied_planned_and_destroyed_without_a_trace(module: Path) -> None:
+def test_terraform_leaves_no_trace_in_the_folder(module: Path) -> None:
     with Terraform(module / "example", {}, within=module) as opened:
         opened.run("init", "-input=false")
         assert opened.changes_pending(names=["a", "b"])
@@ -35,7 +35,7 @@ def test_a_configuration_is_applied_planned_and_destroyed_without_a_trace(module
 
 
 @pytest.mark.terraform
-def test_a_failure_says_what_terraform_said(module: Path) -> None:
+def test_failure_says_what_terraform_said(module: Path) -> None:
     with (
         Terraform(module / "example", {}) as opened,
         pytest.raises(TerraformError, match="No value for required variable"),
@@ -50,13 +50,13 @@ def test_aws_settings_of_this_process_do_not_reach_terraform(monkeypatch: pytest
     assert surroundings()["PATH"] == os.environ["PATH"]
 
 
-def test_a_configuration_file_that_is_there_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_configuration_file_that_is_there_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "terraformrc").touch()
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "terraformrc"))
     assert surroundings()["TF_CLI_CONFIG_FILE"] == str(tmp_path / "terraformrc")
 
 
-def test_a_mirror_is_named_or_found_or_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_mirror_is_named_or_found_or_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(terraform, "_places", lambda: iter([tmp_path / "empty", tmp_path / "full"]))
     monkeypatch.delenv("TF_PLUGIN_DIR", raising=False)
     assert provider_mirror() is None

@@ -24,7 +24,7 @@ def answer(simulator: Simulator, **fields: str) -> tuple[int, str]:
 
 
 @given(value=XML_TEXT)
-def test_any_text_in_a_tag_comes_back_as_it_was(value: str) -> None:
+def test_tag_keeps_any_text(value: str) -> None:
     simulator = Simulator(Clock(NOW))
     add_volume(simulator)
     ec2 = client(simulator)
@@ -61,7 +61,7 @@ def test_lists_within_lists_arrive_in_order(simulator: Simulator) -> None:
         ({"Action": "CreateSnapshot"}, "MissingParameter"),
     ],
 )
-def test_a_query_that_is_wrong_is_refused_by_code(simulator: Simulator, fields: dict[str, str], code: str) -> None:
+def test_wrong_query_is_refused_by_code(simulator: Simulator, fields: dict[str, str], code: str) -> None:
     status, body = answer(simulator, **fields)
     assert status == 400
     assert f"<Code>{code}</Code>" in body

@@ -15,7 +15,7 @@ MODULE = [*ROOT.glob("*.tf"), *ROOT.glob("modules/*/*.tf"), *ROOT.glob("examples
 pytestmark = [
     pytest.mark.xdist_group("security"),
     pytest.mark.skipif(
-        not any(ROOT.glob(".cache/checkov-*/bin/checkov")), reason="checkov is not installed: `tools/checkov` does so"
+        not any(ROOT.glob(".cache/checkov-*/bin/checkov")), reason="no checkov: `make checkov OPTIONS=--install`"
     ),
 ]
 

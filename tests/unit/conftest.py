@@ -1,6 +1,5 @@
 """The function against the simulator of EC2, in one process and in simulated time."""
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -9,30 +8,11 @@ import pytest
 
 from ebs_backup.aws import ec2 as function_ec2
 from ebs_backup.aws.ec2 import Region
-from sandbox.ec2 import Clock, Simulator, attach
+from sandbox.ec2 import Clock, Simulator
 from tests.unit.builders import REGION
+from tools.simulated import SimulatedTime, connected
 
-
-class SimulatedTime:
-    """The engine's clock, driven by the simulator's: waiting takes no time and moves EC2's clock along."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        self._clock = simulator.clock
-
-    def now(self) -> float:
-        return self._clock.now().timestamp()
-
-    def utc(self) -> datetime:
-        return self._clock.now()
-
-    def sleep(self, seconds: float) -> None:
-        self._clock.advance(seconds)
-
-    def wait(self, condition: threading.Condition, seconds: float | None) -> None:
-        if seconds is None:
-            condition.wait()
-        else:
-            self._clock.advance(max(seconds, 1e-6))  # a datetime knows nothing shorter
+__all__ = ["Connect", "SimulatedTime"]
 
 
 @pytest.fixture
@@ -55,22 +35,10 @@ Connect = Callable[..., Region]
 
 
 @pytest.fixture
-def connect(
-    ec2: Simulator, clock: SimulatedTime, session: boto3.Session, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Connect]:
+def connect(ec2: Simulator, clock: SimulatedTime, session: boto3.Session) -> Iterator[Connect]:
     """Return what connects to a region of the simulator by the function's own means."""
-    function_ec2._client.cache_clear()
-    create = session.client
-
-    def client(service: str, **options: object) -> object:
-        made = create(service, **options)  # type: ignore[call-overload]
-        attach(made, ec2)
-        return made
-
-    monkeypatch.setattr(session, "client", client)
-    monkeypatch.setattr(function_ec2, "session", lambda: session)
-    yield lambda name, deadline=float("inf"): function_ec2.connect(name, clock, deadline)
-    function_ec2._client.cache_clear()
+    with connected(ec2, session):
+        yield lambda name, deadline=float("inf"): function_ec2.connect(name, clock, deadline)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Run reports to make pages and metrics of, as report.py makes them of results of every kind."""
+"""Run reports to make pages and metrics of, made of results of every kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,11 +9,11 @@ from ebs_backup.model.request import Request
 from ebs_backup.model.values import Create, Outcome, Plan, Problem, Skip, Status, Tag, Verdict
 from ebs_backup.plan.coverage import VolumeCoverage
 from ebs_backup.report.document import Run, report
-from ebs_backup.report.region import RegionResult, region_report
+from ebs_backup.report.keys import EarlierRun
+from ebs_backup.report.region import RegionResult, region_part
+from ebs_backup.report.schema import Report
 from ebs_backup.runs.backup import MAX_ACTIONS
 from tests.unit.builders import AT, RUN, snapshot, volume
-
-Json = dict[str, Any]
 
 
 def reported(
@@ -21,10 +21,10 @@ def reported(
     dry_run: bool = False,
     uncovered: Mapping[str, Sequence[VolumeCoverage]] | None = None,
     name: str = "nightly",
-) -> Json:
+) -> Report:
     """Return the report of a run; each region's uncovered volumes are given, the others are covered."""
     full = [
-        replace(result, dry_run=dry_run, covers=_covers(result, (uncovered or {}).get(result.region, ())))
+        replace(result, dry_run=dry_run, coverages=_coverages(result, (uncovered or {}).get(result.region, ())))
         for result in results
     ]
     return report(
@@ -33,7 +33,7 @@ def reported(
             request=Request(RUN, dry_run=dry_run),
             started_at=AT,
             duration_seconds=61.5,
-            regions=[region_report(result, listed=MAX_ACTIONS // len(full)) for result in full],
+            regions=[region_part(result, listed=MAX_ACTIONS // len(full)) for result in full],
         )
     )
 
@@ -44,9 +44,8 @@ def lacking(volume_id: str, hours: float = 49.2, **changes: Any) -> VolumeCovera
         volume_id=volume_id,
         name="orders-db",
         age_hours=hours,
-        newest=snapshot("snap-old", volume_id),
-        made_by="this deployment",
-        covered=False,
+        newest_snapshot_id="snap-old",
+        newest_by="this deployment",
         reason="CreateSnapshot refused: CustomerKeyHasBeenRevoked",
         remedy="Enable the key again.",
     )
@@ -55,12 +54,12 @@ def lacking(volume_id: str, hours: float = 49.2, **changes: Any) -> VolumeCovera
 
 def without_any(volume_id: str, hours: float = 30.0) -> VolumeCoverage:
     """Return a volume that is not covered, since it has no snapshot at all."""
-    return lacking(volume_id, hours, newest=None, made_by=None)
+    return lacking(volume_id, hours, newest_snapshot_id=None, newest_by=None)
 
 
-def _covers(result: RegionResult, uncovered: Sequence[VolumeCoverage]) -> Sequence[VolumeCoverage]:
+def _coverages(result: RegionResult, uncovered: Sequence[VolumeCoverage]) -> Sequence[VolumeCoverage]:
     selected = result.plan.selected if result.plan else 0
-    covered = lacking("vol-c", 0.1, covered=True, reason="", remedy="")
+    covered = lacking("vol-c", 0.1, reason="", remedy="")
     return [*uncovered, *[covered] * (selected - len(uncovered))]
 
 
@@ -127,7 +126,7 @@ HOSTILE_NAME = (HOSTILE * 3)[:256]
 HUGE_REGION = 589  # of 34 alike: 20,026 volumes
 
 
-def hostile() -> Json:
+def hostile() -> Report:
     """Return a report in which every text that others choose is hostile."""
     problem = Problem("CreateSnapshot", HOSTILE[:90], HOSTILE * 10)
     outcomes = (
@@ -137,14 +136,14 @@ def hostile() -> Json:
         Outcome(Status.KEPT, "vol-4", "DeleteSnapshot", "snap-4", HOSTILE_NAME),
     )
     plan = Plan("eu-west-1", 4, skipped=(Skip("vol-5", HOSTILE_NAME),), brake=HOSTILE_NAME)
-    newest = snapshot(HOSTILE_NAME, "vol-1")
-    texts: Json = {"name": HOSTILE_NAME, "made_by": HOSTILE_NAME, "reason": HOSTILE * 3, "remedy": HOSTILE * 3}
-    bad = lacking(f"vol-{HOSTILE}", newest=newest, **texts)
+    ids: dict[str, Any] = {"newest_snapshot_id": HOSTILE_NAME, "newest_by": HOSTILE_NAME}
+    bad = lacking(f"vol-{HOSTILE}", name=HOSTILE_NAME, reason=HOSTILE * 3, remedy=HOSTILE * 3, **ids)
     result = RegionResult(region="eu-west-1", plan=plan, outcomes=outcomes)
-    return reported(result, uncovered={"eu-west-1": [bad]}, name=HOSTILE_NAME) | {"run_id": HOSTILE_NAME[:80]}
+    made = reported(result, uncovered={"eu-west-1": [bad]}, name=HOSTILE_NAME)
+    return replace(made, run_id=HOSTILE_NAME[:80])
 
 
-def huge() -> Json:
+def huge() -> Report:
     """Return the report of 20,000 volumes in 34 regions on the day when nothing went right."""
     problems = [Problem("CreateSnapshot", f"Code{n:04}", HOSTILE * 20) for n in range(30)]
     outcomes = [
@@ -152,13 +151,13 @@ def huge() -> Json:
         for n in range(HUGE_REGION)
     ]
     outcomes += [Outcome(Status.DELETED, "vol-1", "DeleteSnapshot", "snap-1", f"{n} {HOSTILE}") for n in range(20)]
-    texts: Json = {"name": HOSTILE_NAME, "reason": HOSTILE * 2, "remedy": HOSTILE * 2}
+    texts: dict[str, Any] = {"name": HOSTILE_NAME, "reason": HOSTILE * 2, "remedy": HOSTILE * 2}
     bad = [lacking(f"vol-{n:017x}", **texts) for n in range(HUGE_REGION)]
     names = [f"region-{n}" for n in range(34)]
     results = [RegionResult(region=name, plan=Plan(name, HUGE_REGION), outcomes=outcomes) for name in names]
     return reported(*results, uncovered=dict.fromkeys(names, bad))
 
 
-def run_before(days_ago: int, status: str = "completed", percent: float | None = 100.0) -> Json:
+def run_before(days_ago: int, status: str = "completed", percent: float | None = 100.0) -> EarlierRun:
     """Return an earlier run as the page's history has it."""
-    return {"run_id": f"2026-11-{23 - days_ago:02}T03:00:00Z", "status": status, "covered_percent": percent}
+    return EarlierRun(f"2026-11-{23 - days_ago:02}T03:00:00Z", status, percent)

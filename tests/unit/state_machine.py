@@ -1,4 +1,4 @@
-"""The state machine of the workflow and the bucket, as far as the function has to do with them."""
+"""The state machine and the bucket, as far as the function has to do with them."""
 
 import io
 import json

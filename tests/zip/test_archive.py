@@ -27,7 +27,7 @@ from tests.zip.workspace import Pack, Package
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("trees")]
 
-needs_unzip = pytest.mark.skipif(UNZIP is None, reason="unzip is not installed")
+needs_unzip = pytest.mark.skipif(UNZIP is None, reason="no unzip: `apt-get install unzip`")
 
 
 def noise(size: int) -> str:
@@ -85,11 +85,11 @@ def test_every_file_comes_back_byte_for_byte(archive: bytes, tree: str) -> None:
 
 
 @needs_unzip
-def test_unzip_finds_no_fault(archive: bytes, tmp_path: Path) -> None:
+def test_unzip_accepts_the_archive(archive: bytes, tmp_path: Path) -> None:
     assert_unzip_finds_no_fault(archive, tmp_path)
 
 
-def test_a_reader_of_the_stream_meets_what_the_directory_says(archive: bytes) -> None:
+def test_local_headers_match_the_directory(archive: bytes) -> None:
     assert_laid_out_as_directory_says(archive)
 
 
@@ -97,29 +97,29 @@ def test_files_lie_in_the_order_of_their_paths(archive: bytes, tree: str) -> Non
     assert [entry.filename for entry in entries(archive)] == sorted(TREES[tree])
 
 
-def test_every_file_is_regular_with_mode_0644_and_the_oldest_date(archive: bytes) -> None:
+def test_file_has_mode_0644_and_the_oldest_date(archive: bytes) -> None:
     for entry in entries(archive):
         assert entry.create_system == 3, "modes are UNIX's"
         assert entry.external_attr >> 16 == stat.S_IFREG | 0o644
         assert entry.date_time == (1980, 1, 1, 0, 0, 0)
 
 
-def test_every_file_is_deflated_and_needs_no_newer_reader_than_that(archive: bytes) -> None:
+def test_file_is_deflated_and_needs_zip_2_0(archive: bytes) -> None:
     for entry in entries(archive):
         assert entry.compress_type == zipfile.ZIP_DEFLATED
         assert entry.extract_version == zipfile.DEFAULT_VERSION
 
 
-def test_the_hash_is_that_of_the_base64_text(packages: dict[str, Package], tree: str) -> None:
+def test_hash_is_that_of_the_base64_text(packages: dict[str, Package], tree: str) -> None:
     package = packages[tree]
     assert package["sha256"] == hashlib.sha256(package["base64"].encode()).hexdigest()
 
 
-def test_a_second_run_makes_the_same_bytes(pack: Pack, packages: dict[str, Package]) -> None:
+def test_second_run_makes_the_same_bytes(pack: Pack, packages: dict[str, Package]) -> None:
     assert pack(TREES) == packages
 
 
-def test_the_longest_path_comes_back(pack: Pack) -> None:
+def test_longest_path_comes_back(pack: Pack) -> None:
     path = "é" * 32_767 + "a"
     assert len(path.encode()) == 65_535
     archive = decode(pack({"longest": {path: "text"}})["longest"])
@@ -184,7 +184,7 @@ def flat(directory: Directory, above: str = "") -> dict[str, str]:
 # A run of Terraform costs the same for one tree as for many, so that each example is many.
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(directories.map(flat), min_size=25, max_size=25))
-def test_any_tree_of_text_comes_back(
+def test_any_text_files_come_back(
     pack: Pack, tmp_path_factory: pytest.TempPathFactory, trees: list[dict[str, str]]
 ) -> None:
     numbered = {str(number): tree for number, tree in enumerate(trees)}

@@ -48,16 +48,16 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_is_refused_with_the_rule_and_what_broke_it(messages: list[str], case: str) -> None:
+def test_wrong_files_are_refused_with_the_rule_and_the_value(messages: list[str], case: str) -> None:
     _, message = REFUSED[case]
     assert len([detail for detail in messages if detail.startswith(message)]) == 1
 
 
-def test_nothing_is_refused_for_a_second_reason(messages: list[str]) -> None:
+def test_each_refusal_has_one_reason(messages: list[str]) -> None:
     assert len(messages) == len(REFUSED)
 
 
-def test_null_in_place_of_all_files_is_refused(tmp_path: Path) -> None:
+def test_null_files_are_refused(tmp_path: Path) -> None:
     root = b'module "package" {\n  source = "./modules/zip"\n  files  = null\n}\n'
     workspace = checkout(tmp_path, {"main.tf": root})
     with pytest.raises(TerraformError, match=r"may\s+not\s+be\s+set\s+to\s+null"):

@@ -33,7 +33,7 @@ REPOSITORY = {
 }
 
 
-def test_a_saved_plan_applies_from_a_fresh_checkout_at_another_place(tmp_path: Path) -> None:
+def test_saved_plan_applies_from_another_checkout(tmp_path: Path) -> None:
     planner = checkout(tmp_path / "planner" / "work", REPOSITORY)
     planner.terraform("plan", "-no-color", "-out=saved.tfplan")
     plan = (planner.directory / "saved.tfplan").read_bytes()
@@ -48,7 +48,7 @@ def test_a_saved_plan_applies_from_a_fresh_checkout_at_another_place(tmp_path: P
     applier.terraform("plan", "-no-color", "-detailed-exitcode")
 
 
-def test_a_text_may_be_known_only_after_apply(tmp_path: Path) -> None:
+def test_text_can_be_known_after_apply(tmp_path: Path) -> None:
     root = """
     resource "terraform_data" "late" {
       input = "created while applying"

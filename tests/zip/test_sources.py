@@ -26,12 +26,12 @@ def lay_out(directory: Path, files: dict[str, bytes], umask: int = 0o022) -> Wor
     return checkout(directory, {"main.tf": USAGE.encode(), **function}, umask=umask)
 
 
-def test_every_python_file_is_packed_as_it_is_and_nothing_else(tmp_path: Path) -> None:
+def test_package_holds_every_python_file_and_nothing_else(tmp_path: Path) -> None:
     package = lay_out(tmp_path, PROGRAM | BESIDES).apply("-auto-approve")["package"]
     assert contents(decode(package)) == PROGRAM
 
 
-def test_neither_place_nor_umask_nor_age_changes_a_byte(tmp_path: Path) -> None:
+def test_archive_is_the_same_in_any_place_umask_and_age(tmp_path: Path) -> None:
     here = lay_out(tmp_path / "here", PROGRAM)
     there = lay_out(tmp_path / "quite" / "another place", PROGRAM, umask=0o077)
     for file in there.directory.rglob("*.py"):
@@ -39,14 +39,14 @@ def test_neither_place_nor_umask_nor_age_changes_a_byte(tmp_path: Path) -> None:
     assert here.apply("-auto-approve") == there.apply("-auto-approve")
 
 
-def test_a_character_more_changes_the_hash(tmp_path: Path) -> None:
+def test_hash_changes_with_one_character(tmp_path: Path) -> None:
     workspace = lay_out(tmp_path, PROGRAM)
     before = workspace.apply("-auto-approve")["package"]["sha256"]
     workspace.write({"function/package/__init__.py": b"\n"})
     assert workspace.apply("-auto-approve")["package"]["sha256"] != before
 
 
-def test_a_file_that_is_not_utf8_is_refused_by_name(tmp_path: Path) -> None:
+def test_file_that_is_not_utf8_is_refused_by_name(tmp_path: Path) -> None:
     workspace = lay_out(tmp_path, {"latin.py": "NAME = 'é'\n".encode("latin-1")})
     with pytest.raises(TerraformError, match=r'"\./function/latin\.py"\s+are\s+not\s+valid\s+UTF-8'):
         workspace.terraform("plan", "-no-color")

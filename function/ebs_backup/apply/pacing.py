@@ -1,12 +1,13 @@
-"""Time: the clock the engine goes by, and EC2's request buckets as it knows them."""
+"""Pacing: EC2's request buckets, as far as one who sends requests can know them."""
 
 from ebs_backup.model.limits import Limit
 
-# What becomes of the rate at a refusal, and at each request that is taken. Where others use up what EC2 gives, the two
-# are in balance at one refusal in 70 requests.
+# By how much the rate changes at a refusal, and at each request that is taken. Where others use up what EC2 gives, the
+# two are in balance at one refusal in 70 requests.
 SLOWER, SLOWEST = 1 / 2, 1 / 64
 FASTER = 1.01
-# Refusals in a row tell that the bucket is still empty, and no more of the rate: each doubles the wait, up to so often.
+# Refusals in a row show that the bucket is still empty, not that the rate is lower: each doubles the wait. It doubles
+# this often at most.
 MOST_DOUBLED = 5
 # Requests of a burst that are left alone, since EC2 counts a request when it arrives: one that was quick on its way
 # finds less refilled than its sender thought.
@@ -49,8 +50,8 @@ class TokenBucket:
     def throttled(self, now: float, taken_at: float) -> None:
         """Learn that EC2 refused a request whose token was taken then: start from no tokens, at half the rate.
 
-        The next one in a row only makes the wait longer. Of the requests that were on their way together only the first
-        tells something new.
+        The next one in a row only makes the wait longer. Only the first of several requests that were on their way
+        together shows something new.
         """
         self._refill(now)
         self._tokens = min(self._tokens, 0.0)

@@ -1,28 +1,54 @@
 """The queue of a region's actions: hands out the next one whose time has come and for which there is a request left.
 
-Knows pacing and the deadline, and nothing of what the actions do.
+Knows who goes first, pacing and the deadline, and nothing of what the actions do.
 """
 
 import heapq
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from ebs_backup.apply.pacing import TokenBucket
 from ebs_backup.aws.clock import Clock
 from ebs_backup.model.limits import Limit
-from ebs_backup.model.values import Action, Problem
+from ebs_backup.model.values import CREATING, Action, Problem
 
-# Which operations can carry out an action, in the order of who goes first. What has no choice comes before what has:
-# then both creating operations end at the same moment. Sets bring further work, their tags; these and deletions can
-# wait until the snapshots are made, but for one rule: no bucket stays full, since nothing refills a full one.
-_LINES = (
-    ("CreateSnapshots",),
-    ("CreateSnapshot",),
-    ("CreateSnapshot", "CreateSnapshots"),
-    ("CreateTags",),
-    ("DeleteSnapshot",),
-)
+
+class Priority(Enum):
+    """The lines of those who wait, in the order in which they go where several can go at the same moment.
+
+    The value of each is the operations that can carry out what stands in it, the preferred one first.
+    """
+
+    SET = ("CreateSnapshots",)  # goes by one operation only, and brings further work: its tags
+    SINGLE = ("CreateSnapshot",)  # goes by one operation only, too
+    EITHER = CREATING  # takes whichever operation the others leave: then both creating ones end at the same moment
+    TAGS = ("CreateTags",)  # can wait until the snapshots are made
+    DELETION = ("DeleteSnapshot",)  # can wait for all the others
+
+
+_ORDER = tuple(Priority)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice of what goes next: the first of a line, by one of its operations, from a moment of the clock on."""
+
+    ready_at: float
+    bucket_is_full: bool
+    priority: Priority
+    operation: str
+
+    @property
+    def rank(self) -> tuple[float, bool, int, int]:
+        """The order of choices: the smallest goes next.
+
+        The soonest goes first. Several at the same moment go by whether the bucket is full, since what would refill a
+        full one is lost; then by priority; then by the preferred operation.
+        """
+        preference = self.priority.value.index(self.operation)
+        return self.ready_at, not self.bucket_is_full, _ORDER.index(self.priority), preference
 
 
 @dataclass(order=True, slots=True)
@@ -40,13 +66,16 @@ class Task:
 
 
 class WorkQueue:
-    """Tasks in a line for each choice of operations, each operation with its bucket; for any number of threads."""
+    """Tasks in a line for each priority, and a bucket for each operation; for any number of threads.
+
+    `_changed` guards all the queue holds, and tells those who wait that something changed. The lines are in order.
+    """
 
     def __init__(self, clock: Clock, deadline: float, limits: Mapping[str, Limit]) -> None:
         self._clock = clock
         self._deadline = deadline
         self._changed = threading.Condition()
-        self._lines: dict[tuple[str, ...], list[Task]] = {operations: [] for operations in _LINES}
+        self._lines: dict[Priority, list[Task]] = {priority: [] for priority in Priority}
         self._buckets = {operation: TokenBucket(limit, clock.now()) for operation, limit in limits.items()}
         self._sequence = 0
         self._running = 0
@@ -56,7 +85,7 @@ class WorkQueue:
         with self._changed:
             for action in actions:
                 self._sequence += 1
-                heapq.heappush(self._lines[action.operations], Task(0.0, self._sequence, action, lost_at=lost_at))
+                heapq.heappush(self._line(action), Task(0.0, self._sequence, action, lost_at=lost_at))
             self._changed.notify_all()
 
     def next(self) -> Task | None:
@@ -68,15 +97,15 @@ class WorkQueue:
         with self._changed:
             while True:
                 now = self._clock.now()
-                ready_at, operations, operation = self._soonest(now)
-                if operation is None and self._running:
+                choice = min(self._choices(now), key=lambda choice: choice.rank, default=None)
+                if choice is None and self._running:
                     self._clock.wait(self._changed, None)
-                elif operation is None or ready_at >= self._deadline:
+                elif choice is None or choice.ready_at >= self._deadline:
                     return None
-                elif ready_at > now:
-                    self._clock.wait(self._changed, ready_at - now)
+                elif choice.ready_at > now:
+                    self._clock.wait(self._changed, choice.ready_at - now)
                 else:
-                    return self._take(operations, operation, now)
+                    return self._take(choice, now)
 
     def done(self) -> None:
         """Say that a task taken is through."""
@@ -90,7 +119,7 @@ class WorkQueue:
             if not token_spent:
                 self._buckets[task.operation].put_back()
             task.not_before = self._clock.now() + after
-            heapq.heappush(self._lines[task.action.operations], task)
+            heapq.heappush(self._line(task.action), task)
             self._changed.notify_all()
 
     def throttled(self, task: Task) -> None:
@@ -110,38 +139,42 @@ class WorkQueue:
     def coming(self, operation: str, count: int) -> list[Action]:
         """Return the actions that come next and may go by an operation, without taking them."""
         with self._changed:
-            lines = [tasks for operations, tasks in self._lines.items() if operation in operations]
-            return [task.action for tasks in lines for task in heapq.nsmallest(count, tasks)][:count]
+            lines = self._lines_by(operation)
+            return [task.action for line in lines for task in heapq.nsmallest(count, line)][:count]
 
     def drain(self, *operations: str) -> list[Task]:
         """Take all tasks at once that may go by one of the operations, in order."""
         with self._changed:
-            lines = [tasks for choice, tasks in self._lines.items() if not set(choice).isdisjoint(operations)]
+            lines = self._lines_by(*operations)
             tasks = [task for line in lines for task in sorted(line)]
             for line in lines:
                 line.clear()
             return tasks
 
-    def _soonest(self, now: float) -> tuple[float, tuple[str, ...], str | None]:
-        """Return when the next task can go, in which line it stands, and by which operation it goes."""
-        choices = [
-            (max(now, tasks[0].not_before, self._buckets[operation].ready_at(now)), operations, operation)
-            for operations, tasks in self._lines.items()
-            for operation in self._ways(operations, len(tasks), now)
-        ]
-        # Of equals the first: the lines are in their order.
-        return min(choices, key=lambda c: (c[0], not self._buckets[c[2]].is_full(now)), default=(now, (), None))
+    def _choices(self, now: float) -> Iterator[Choice]:
+        for priority, line in self._lines.items():
+            for operation in self._operations(priority, len(line), now):
+                bucket = self._buckets[operation]
+                ready_at = max(now, line[0].not_before, bucket.ready_at(now))
+                yield Choice(ready_at, bucket.is_full(now), priority, operation)
 
-    def _ways(self, operations: tuple[str, ...], count: int, now: float) -> tuple[str, ...]:
-        """Return the operations to choose from: not more than one while its bucket has enough for the whole line."""
+    def _operations(self, priority: Priority, count: int, now: float) -> tuple[str, ...]:
+        """Return the operations to choose from: the preferred one alone while its bucket has enough for the line."""
         if not count:
             return ()
+        operations: tuple[str, ...] = priority.value
         enough = self._buckets[operations[0]].tokens(now) >= count
         return operations[:1] if enough else operations
 
-    def _take(self, operations: tuple[str, ...], operation: str, now: float) -> Task:
-        self._buckets[operation].take(now)
+    def _take(self, choice: Choice, now: float) -> Task:
+        self._buckets[choice.operation].take(now)
         self._running += 1
-        task = heapq.heappop(self._lines[operations])
-        task.operation, task.taken_at = operation, now
+        task = heapq.heappop(self._lines[choice.priority])
+        task.operation, task.taken_at = choice.operation, now
         return task
+
+    def _line(self, action: Action) -> list[Task]:
+        return self._lines[Priority(action.operations)]
+
+    def _lines_by(self, *operations: str) -> list[list[Task]]:
+        return [line for priority, line in self._lines.items() if not set(operations).isdisjoint(priority.value)]

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the engine needs of time, so that tests can bring their own."""
+    """What a run needs of time."""
 
     def now(self) -> float:
         """Return seconds on a clock that never goes back."""

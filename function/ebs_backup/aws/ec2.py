@@ -1,7 +1,7 @@
-"""EC2: the only place that calls AWS for the core job. Reads a region, carries out one action, names the errors.
+"""One region of EC2: reads it, carries out one action, names the errors. Knows nothing of plans.
 
-The client never retries by itself. None of the creating calls takes a client token, so that a request sent again
-after a lost answer could make a second snapshot: whoever sends it again must look first, and only the engine can.
+The client never retries by itself. None of the creating calls takes a client token, so a request sent again after a
+lost answer could make a second snapshot. Whoever sends it again must look first, and only the executor can.
 """
 
 import itertools
@@ -10,30 +10,21 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from functools import cache
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 from botocore.parsers import ResponseParserError
 
-from ebs_backup.aws.clients import session
+from ebs_backup.aws.clients import ec2_client
 from ebs_backup.aws.clock import Clock
 from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.codes import Kind, kind_of
+from ebs_backup.model.time_budget import GRACE
 from ebs_backup.model.values import Attachment, Create, Snapshot, Volume
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
-
-# The most connections to one region, where AWS has raised what it lets through.
-MAX_CONNECTIONS = 32
-# The longest that a call may stay without an answer, in seconds: connecting, then reading.
-CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20
-CALL_TIMEOUT = CONNECT_TIMEOUT + READ_TIMEOUT
-# Seconds after the deadline in which reading goes on, page by page: to see what the work came to.
-GRACE = 5
 
 # EC2 returns at most 1,000 volumes or snapshots a page and takes at most 200 values a filter:
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
@@ -42,8 +33,6 @@ MAX_FILTER_VALUES = 200
 # How often a reading call is made that gets no answer, and the longest wait between two such calls, in seconds.
 READ_ATTEMPTS = 5
 MAX_PAUSE = 8.0
-
-_session_lock = threading.Lock()
 
 
 class Region:
@@ -68,7 +57,7 @@ class Region:
         return tuple(sorted(region["RegionName"] for region in answer["Regions"]))
 
     def volumes(self) -> tuple[Volume, ...]:
-        """Return the volumes in use: attached, be the instance running or stopped."""
+        """Return the volumes in use: attached, to a running instance or to a stopped one."""
         # A volume that changes place between two pages is returned twice.
         return tuple({volume.id: volume for volume in self._each_volume({"status": ["in-use"]})}.values())
 
@@ -108,7 +97,7 @@ class Region:
     def create(self, create: Create, operation: str, tags: Mapping[str, str], description: str) -> tuple[Snapshot, ...]:
         """Start the snapshots of a create, by one of its operations: EC2 makes all of a set's, or none."""
         common = {
-            # Of some descriptions EC2 takes ASCII only; the Name tag has the same words as they are.
+            # EC2 takes ASCII only in some descriptions; the Name tag has the same words as they are.
             "Description": description.encode("ascii", "replace").decode(),
             "TagSpecifications": [{"ResourceType": "snapshot", "Tags": _tag_list(tags)}],
         }
@@ -192,21 +181,8 @@ def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def connect(name: str, clock: Clock, deadline: float) -> Region:
-    """Return a region by its name; its client is made once per process, since making one costs CPU time."""
-    with _session_lock:
-        return Region(name, _client(name), clock, deadline)
-
-
-@cache
-def _client(region: str) -> "EC2Client":
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 1},
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        max_pool_connections=MAX_CONNECTIONS,
-        parameter_validation=False,  # an eighth of the CPU time of a call, spent on what mypy has checked
-    )
-    return session().client("ec2", region_name=region, config=config)
+    """Return a region by its name, for calls until the deadline, in the clock's seconds."""
+    return Region(name, ec2_client(name), clock, deadline)
 
 
 def _error(operation: str, failure: Exception) -> Ec2Error:
@@ -228,7 +204,7 @@ def _tag_list(tags: Mapping[str, str]) -> list[Any]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-# What thousands of volumes and snapshots have in common is kept once: interned.
+# Strings that thousands of volumes and snapshots have in common are kept once: interned.
 
 
 def _tags(raw: Any) -> dict[str, str]:

@@ -1,31 +1,34 @@
-"""The deployment: what one use of the module is to back up, as Terraform hands it over.
-
-Parsing is strict, since a misspelt key or a wrong type would otherwise quietly leave volumes without a backup.
-"""
+"""The deployment: what one use of the module is to back up, as Terraform hands it over."""
 
 import json
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 
 from ebs_backup.model.limits import PUBLISHED
-from ebs_backup.model.retention import Retention, RetentionError, parse_retention
+from ebs_backup.model.reader import ReadError, Rule, at_least, read
+from ebs_backup.model.retention import GivenRetention, Retention
 from ebs_backup.model.terms import Terms, terms_of
 
 NO_RETENTION = Retention()
 
+Name = Annotated[str, Rule("a name", bool)]
+Count = Annotated[int, at_least(1)]
+Above0 = Annotated[float, Rule("above 0", lambda number: number > 0)]
+Burst = Annotated[float, at_least(1)]  # or no request could be made
+Operation = Annotated[str, Rule(f"among {', '.join(PUBLISHED)}", PUBLISHED.__contains__)]
+
 
 class DeploymentError(ValueError):
-    """The deployment is not one: says which key, which rule and which value."""
+    """The deployment is not valid: the message says which key, which rule and which value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """What one deployment backs up, and how; the fields are the module's variables."""
 
-    name: str
+    name: Name
     tag_prefix: str = "ebs-backup:"
     regions: tuple[str, ...] = ()
     exclude_regions: tuple[str, ...] = ()
@@ -36,18 +39,21 @@ class Deployment:
     copy_volume_tags: bool = True
     snapshot_tags: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
-    retention: Retention = NO_RETENTION
+    retention: GivenRetention = NO_RETENTION
     confirmed_retention: str = ""
-    deletion_delay_days: int = 3
-    orphan_retention_days: int | None = None
+    deletion_delay_days: Count = 3
+    orphan_retention_days: Count | None = None
     schedule_expression: str = ""
     created_at: datetime | None = None
-    recovery_point_objective_hours: float = 26.0
+    recovery_point_objective_hours: Above0 = 26.0
     report_bucket: str = ""
     report_prefix: str = ""
     rounds_prefix: str = ""
-    request_rates: Mapping[str, float] = field(default_factory=dict)
-    request_bursts: Mapping[str, float] = field(default_factory=dict)
+    # A Step Functions execution ends at 25,000 events. A round has some 10 of them, and as many as 40 regions share an
+    # execution: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+    max_rounds: Count = 40
+    request_rates: Mapping[Operation, Above0] = field(default_factory=dict)
+    request_bursts: Mapping[Operation, Burst] = field(default_factory=dict)
 
     @property
     def terms(self) -> Terms:
@@ -56,89 +62,12 @@ class Deployment:
 
 
 def parse_deployment(text: str) -> Deployment:
-    """Read a deployment from JSON; raise PolicyError for anything that is not exactly one."""
+    """Read a deployment from JSON; raise DeploymentError for anything else."""
     try:
         given = json.loads(text)
     except ValueError as error:
         raise DeploymentError(f"the deployment must be JSON: {error}") from None
-    if not isinstance(given, dict):
-        raise DeploymentError(f"the deployment must be a JSON object; got: {text[:80]}")
-    known = {f.name: f for f in fields(Deployment)}
-    if unknown := sorted(given.keys() - known.keys()):
-        raise DeploymentError(f"deployment keys must be among {', '.join(known)}; got: {', '.join(unknown)}")
-    required = [name for name, f in known.items() if f.default is f.default_factory is MISSING]
-    if missing := [name for name in required if not given.get(name)]:
-        raise DeploymentError(f"the deployment must have a value for: {', '.join(missing)}")
-    return Deployment(**{key: _READERS[known[key].type](key, value) for key, value in given.items()})
-
-
-def strings(what: str, value: Any) -> tuple[str, ...]:
-    """Return a JSON list of strings as a tuple; raise PolicyError for anything else."""
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise DeploymentError(f"{what} must be a list of strings; got: {value!r}")
-    return tuple(value)
-
-
-def _retention(_: str, value: Any) -> Retention:
     try:
-        return parse_retention(value)
-    except RetentionError as error:
-        raise DeploymentError(f"deployment key retention: {error}") from None
-
-
-def _text(key: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise DeploymentError(f"deployment key {key} must be a string; got: {value!r}")
-    return value
-
-
-def _flag(key: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise DeploymentError(f"deployment key {key} must be true or false; got: {value!r}")
-    return value
-
-
-def _texts(key: str, value: Any) -> Mapping[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-        raise DeploymentError(f"deployment key {key} must be an object of strings; got: {value!r}")
-    return value
-
-
-def _count(key: str, value: Any) -> int:
-    if type(value) is not int or value < 1:
-        raise DeploymentError(f"deployment key {key} must be a whole number, 1 or more; got: {value!r}")
-    return value
-
-
-def _positive(key: str, value: Any) -> float:
-    if type(value) not in (int, float) or not 0 < value < math.inf:
-        raise DeploymentError(f"deployment key {key} must be a number above 0; got: {value!r}")
-    return float(value)
-
-
-def _by_operation(key: str, value: Any) -> Mapping[str, float]:
-    if not isinstance(value, dict):
-        raise DeploymentError(f"deployment key {key} must be an object of numbers; got: {value!r}")
-    if unknown := sorted(value.keys() - PUBLISHED.keys()):
-        raise DeploymentError(
-            f"keys of deployment key {key} must be among {', '.join(PUBLISHED)}; got: {', '.join(unknown)}"
-        )
-    numbers = {operation: _positive(f"{key}: {operation}", number) for operation, number in value.items()}
-    if key == "request_bursts" and (low := {o: n for o, n in numbers.items() if n < 1}):
-        raise DeploymentError(
-            f"deployment key {key} must hold numbers of 1 or more, or no request could be made; got: {low}"
-        )
-    return numbers
-
-
-_READERS: Mapping[Any, Callable[[str, Any], Any]] = {
-    str: _text,
-    bool: _flag,
-    int: _count,
-    int | None: lambda key, value: None if value is None else _count(key, value),
-    float: _positive,
-    tuple[str, ...]: lambda key, value: strings(f"deployment key {key}", value),
-    Mapping[str, str]: _texts,
-    Mapping[str, float]: _by_operation,
-    Retention: _retention,
-}
+        return read(Deployment, given, "deployment")
+    except ReadError as error:
+        raise DeploymentError(str(error)) from None

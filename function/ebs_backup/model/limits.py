@@ -1,6 +1,6 @@
 """EC2's request limits: a bucket of requests for each operation, per account and region.
 
-Only what EC2 publishes and what a deployment says otherwise; how they are kept to is the engine's.
+Holds what EC2 publishes, and what a deployment says otherwise. Knows nothing of how a run keeps to them.
 """
 
 from collections.abc import Mapping

@@ -4,21 +4,27 @@ A scheduled event asks for everything; a person may ask for less: some regions o
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from ebs_backup.model.deployment import Deployment, strings
+from ebs_backup.model.deployment import Deployment
+from ebs_backup.model.reader import ReadError, Rule, read
 
-_MANUAL_KEYS = ("dry_run", "regions", "run_id")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 # As long as the name of an execution may be, which is the run id of one that is started by hand:
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,79}")
 
+RegionName = Annotated[str, Rule("a region name such as eu-west-1", _REGION.fullmatch)]
+RegionNames = Annotated[
+    tuple[RegionName, ...], Rule("one region at least, or be left out for all of the deployment's", bool)
+]
+RunId = Annotated[str, Rule("1 to 80 letters, digits or : . _ - and start with a letter or digit", _RUN_ID.fullmatch)]
+
 
 class RequestError(ValueError):
-    """The invocation's payload is not one the function takes: says which key, which rule and which value."""
+    """The payload is not one that the function takes: the message says which key, which rule and which value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +36,32 @@ class Request:
     regions: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Payload:
+    """What a person may ask for."""
+
+    dry_run: bool = False
+    regions: RegionNames = ()
+    run_id: RunId = ""
+
+
 def parse_request(event: Any, request_id: str, deployment: Deployment) -> Request:
-    """Read the invocation's event; a manual call without a run id takes its request id for one.
+    """Read the invocation's event; a manual call without a run id takes its request id for one; raise RequestError.
 
     A scheduled event's `time` is the scheduled time and stays the same however often EventBridge or Lambda
     delivers it, so it names the run. A rule delivers at least once:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
     """
-    if not isinstance(event, dict):
-        raise RequestError(f"the payload must be a JSON object; got: {event!r}")
-    if event.get("source") == "aws.events":
-        return Request(run_id=_run_id(event.get("time")), dry_run=deployment.dry_run)
-    if unknown := sorted(event.keys() - set(_MANUAL_KEYS)):
-        raise RequestError(f"payload keys must be among {', '.join(_MANUAL_KEYS)}; got: {', '.join(unknown)}")
-    return Request(
-        run_id=_run_id(event.get("run_id", request_id)),
-        dry_run=_dry_run(event, deployment),
-        regions=_regions(event, deployment),
-    )
+    if isinstance(event, dict):
+        scheduled = event.get("source") == "aws.events"
+        event = {"run_id": event.get("time")} if scheduled else {"run_id": request_id, **event}
+    try:
+        asked = read(_Payload, event, "payload")
+    except ReadError as error:
+        raise RequestError(str(error)) from None
+    _check_scope(asked.regions, deployment)
+    # A deployment that is a dry run stays one: a payload can narrow what a run does, never widen it.
+    return Request(asked.run_id, asked.dry_run or deployment.dry_run, asked.regions)
 
 
 def regions_to_visit(deployment: Deployment, request: Request, enabled: Collection[str]) -> tuple[str, ...]:
@@ -60,36 +74,9 @@ def regions_to_visit(deployment: Deployment, request: Request, enabled: Collecti
     return tuple(sorted(scope))
 
 
-def _run_id(value: Any) -> str:
-    if not isinstance(value, str) or not _RUN_ID.fullmatch(value):
-        raise RequestError(
-            f"run_id must be 1 to 80 letters, digits or : . _ - and start with a letter or digit; got: {value!r}"
-        )
-    return value
-
-
-def _dry_run(event: Mapping[str, Any], deployment: Deployment) -> bool:
-    value = event.get("dry_run", deployment.dry_run)
-    if not isinstance(value, bool):
-        raise RequestError(f"dry_run must be true or false; got: {value!r}")
-    # A deployment that is a dry run stays one: a payload can narrow what a run does, never widen it.
-    return value or deployment.dry_run
-
-
-def _regions(event: Mapping[str, Any], deployment: Deployment) -> tuple[str, ...]:
-    if "regions" not in event:
-        return ()
-    try:
-        regions = strings("regions", event["regions"])
-    except ValueError as error:
-        raise RequestError(str(error)) from None
-    if not regions:
-        raise RequestError("regions must name at least one region, or be left out for all of the deployment's; got: []")
-    if malformed := [r for r in regions if not _REGION.fullmatch(r)]:
-        raise RequestError(f"regions must be region names such as eu-west-1; got: {', '.join(malformed)}")
+def _check_scope(regions: Collection[str], deployment: Deployment) -> None:
     outside = [
         r for r in regions if r in deployment.exclude_regions or (deployment.regions and r not in deployment.regions)
     ]
     if outside:
         raise RequestError(f"regions must be within the deployment's regions; got: {', '.join(outside)}")
-    return regions

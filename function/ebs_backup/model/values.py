@@ -94,7 +94,7 @@ class Create:
 
     volumes: tuple[Volume, ...]
     reason: str
-    apart: bool = False  # a single volume of an instance whose volumes should have made a set
+    instead_of_set: bool = False  # a single volume of an instance whose volumes should have made a set
     instance_id: str | None = None
     boot_volume_id: str | None = None
     exclude_data_volume_ids: tuple[str, ...] = ()

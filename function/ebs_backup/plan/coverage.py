@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
-from typing import Any
 
+from ebs_backup.model.codes import remedy
 from ebs_backup.model.deployment import Deployment
-from ebs_backup.model.remedies import remedy
 from ebs_backup.model.tags import ownership_tag
 from ebs_backup.model.values import CREATING, Outcome, Snapshot, Status, Volume
 
@@ -32,16 +31,51 @@ _FAILED = (Status.FAILED, Status.UNFINISHED, Status.SKIPPED)
 
 @dataclass(frozen=True, slots=True)
 class VolumeCoverage:
-    """One volume's recovery point age in hours; a volume without any snapshot ages from its own creation."""
+    """One volume's recovery point age in hours; a volume without any completed snapshot ages from its own creation.
+
+    A volume that is not covered has a reason for it, and a remedy.
+    """
 
     volume_id: str
     name: str
     age_hours: float
-    newest: Snapshot | None
-    made_by: str | None
-    covered: bool
+    newest_snapshot_id: str | None
+    newest_by: str | None
     reason: str
     remedy: str
+
+    @property
+    def covered(self) -> bool:
+        """Whether its recovery point is no older than the objective."""
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of the selected volumes are covered."""
+
+    objective_hours: float
+    selected: int
+    covered: int
+    percent: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgeClass:
+    """How many volumes have a recovery point of at most that age, in hours, and above that of the class before."""
+
+    up_to_hours: float | None
+    volumes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPointAge:
+    """How old the recovery points of the selected volumes are, and how many volumes have none."""
+
+    max_hours: float | None
+    median_hours: float | None
+    histogram: tuple[AgeClass, ...]
+    never: int
 
 
 def newest(snapshots: Iterable[Snapshot]) -> dict[tuple[str, str], Snapshot]:
@@ -54,7 +88,7 @@ def newest(snapshots: Iterable[Snapshot]) -> dict[tuple[str, str], Snapshot]:
     return found
 
 
-def cover(
+def measure(
     deployment: Deployment,
     volumes: Iterable[Volume],
     snapshots: Iterable[Snapshot],
@@ -65,7 +99,7 @@ def cover(
     known = newest(snapshots)
     came_of = _last_by_volume(outcomes)
     return tuple(
-        _cover(
+        _measure(
             deployment,
             v,
             at,
@@ -96,36 +130,31 @@ def creator(deployment: Deployment, snapshot: Snapshot) -> str:
     return "by hand or another tool"
 
 
-def ages(covers: Iterable[VolumeCoverage]) -> Mapping[float, int]:
+def ages(coverages: Iterable[VolumeCoverage]) -> Mapping[float, int]:
     """Count the volumes that have a recovery point by its age in hours."""
-    return dict(Counter(each.age_hours for each in covers if each.newest))
+    return dict(Counter(each.age_hours for each in coverages if each.newest_snapshot_id))
 
 
-def coverage_summary(deployment: Deployment, selected: int, covered: int) -> dict[str, Any]:
-    """Return how many of the selected volumes are covered, as the report shows it."""
-    return {
-        "objective_hours": deployment.recovery_point_objective_hours,
-        "selected": selected,
-        "covered": covered,
-        # Rounded down, so that 100 means all of them.
-        "percent": math.floor(1000 * covered / selected) / 10 if selected else None,
-    }
+def coverage(deployment: Deployment, selected: int, covered: int) -> Coverage:
+    """Return the coverage of the selected volumes; the share is rounded down, so that 100 means all of them."""
+    percent = math.floor(1000 * covered / selected) / 10 if selected else None
+    return Coverage(deployment.recovery_point_objective_hours, selected, covered, percent)
 
 
-def age_summary(ages: Mapping[float, int], selected: int) -> dict[str, Any]:
-    """Return how old the recovery points of the selected volumes are, as the report shows it."""
+def recovery_point_age(ages: Mapping[float, int], selected: int) -> RecoveryPointAge:
+    """Return how old the recovery points of the selected volumes are, by how many volumes have one of each age."""
     classes = dict.fromkeys((*BOUNDS, None), 0)
     for age, count in ages.items():
         classes[next((bound for bound in BOUNDS if age <= bound), None)] += count
-    return {
-        "max_hours": round(max(ages), 1) if ages else None,
-        "median_hours": round(median(Counter(ages).elements()), 1) if ages else None,
-        "histogram": [{"up_to_hours": bound, "volumes": count} for bound, count in classes.items()],
-        "never": selected - sum(ages.values()),
-    }
+    return RecoveryPointAge(
+        max_hours=round(max(ages), 1) if ages else None,
+        median_hours=round(median(Counter(ages).elements()), 1) if ages else None,
+        histogram=tuple(AgeClass(bound, volumes) for bound, volumes in classes.items()),
+        never=selected - sum(ages.values()),
+    )
 
 
-def _cover(
+def _measure(
     deployment: Deployment,
     volume: Volume,
     at: datetime,
@@ -142,9 +171,8 @@ def _cover(
         volume_id=volume.id,
         name=volume.tags.get("Name", ""),
         age_hours=round(age, 2),
-        newest=completed,
-        made_by=creator(deployment, completed) if completed else None,
-        covered=covered,
+        newest_snapshot_id=completed.id if completed else None,
+        newest_by=creator(deployment, completed) if completed else None,
         reason=reason,
         remedy=what_to_do,
     )
@@ -164,5 +192,5 @@ def _reason(completed: Snapshot | None, pending: Snapshot | None, outcome: Outco
 
 
 def _last_by_volume(outcomes: Iterable[Outcome]) -> Mapping[str, Outcome]:
-    """Return volume id -> what came of its backup in the end, be it alone after its set was refused."""
+    """Return volume id -> what came of its backup in the end, also by itself after its set was refused."""
     return {o.volume_id: o for o in outcomes if o.operation in CREATING and o.status is not Status.SET_REFUSED}

@@ -78,7 +78,7 @@ def completion(deployment: Deployment, snapshot: Snapshot, volume: Volume | None
 
 def one_by_one(volumes: Iterable[Volume], reason: str) -> tuple[Create, ...]:
     """Return a create for each volume by itself, where they should have made a set."""
-    return tuple(Create((volume,), reason, apart=True) for volume in volumes)
+    return tuple(Create((volume,), reason, instead_of_set=True) for volume in volumes)
 
 
 def _todo(world: World, deployment: Deployment, run_id: str) -> tuple[Volume, ...]:

@@ -1,28 +1,25 @@
-"""The report: what a run did, for machines (one JSON document) and for people (one summary).
-
-Made of the regions' reports alone. docs/report.md documents the schema.
-"""
+"""A run's report, its summary and its log events, made of the regions' parts alone."""
 
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request
 from ebs_backup.model.retention import in_words
-from ebs_backup.plan.coverage import age_summary, coverage_summary
-from ebs_backup.report.region import MAX_LISTED, RegionReport, failures_in_lines, in_a_line, told
+from ebs_backup.plan.coverage import coverage, recovery_point_age
+from ebs_backup.report.region import RegionPart
+from ebs_backup.report.schema import MAX_LISTED, RegionReport, Report, ReportedProblem, Totals
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-SCHEMA = 1
-
-COUNTS = ("selected", "created", "already_there", "tagged", "deleted", "kept", "skipped", "failed", "unfinished")
+_OWN_EVENTS = ("actions", "verdicts")
+_OF_DRY_RUNS = ("planned", "actions_not_listed", "verdicts_not_listed")
 
 _LEVELS = {"completed": logging.INFO, "denied": logging.INFO, "failed": logging.ERROR}
 
@@ -39,79 +36,104 @@ class Run:
     request: Request
     started_at: datetime
     duration_seconds: float
-    regions: Sequence[RegionReport]
+    regions: Sequence[RegionPart]
 
     @property
     def failed(self) -> bool:
         """Whether anything is missing that the run was to do."""
-        return any(region.status == "failed" for region in self.regions)
+        return any(part.report.status == "failed" for part in self.regions)
 
 
-def report(run: Run) -> dict[str, Any]:
-    """Return the run report: plain JSON types only."""
-    regions = {region.region: told(region) for region in run.regions}
-    coverages = [region.known.coverage for region in run.regions]
-    measured = sum(coverage.measured for coverage in coverages)
-    return {
-        "schema": SCHEMA,
-        "policy": run.deployment.name,
-        "retention": in_words(run.deployment.retention),
-        "run_id": run.request.run_id,
-        "dry_run": run.request.dry_run,
-        "status": "failed" if run.failed else "completed",
-        "started_at": run.started_at.isoformat(timespec="seconds"),
-        "duration_seconds": round(run.duration_seconds, 3),
-        "coverage": coverage_summary(run.deployment, measured, sum(coverage.covered for coverage in coverages)),
-        "recovery_point_age": age_summary(_sum(coverage.ages for coverage in coverages), measured),
-        "recovery_points_by": dict(_sum(coverage.recovery_points_by for coverage in coverages).most_common()),
-        "totals": {count: sum(region[count] for region in regions.values()) for count in COUNTS},
-        "regions": regions,
-    }
+def report(run: Run) -> Report:
+    """Return the run's report."""
+    regions = {part.region: part.report for part in run.regions}
+    measured = sum(part.measured for part in run.regions)
+    return Report(
+        deployment=run.deployment.name,
+        retention=in_words(run.deployment.retention),
+        run_id=run.request.run_id,
+        dry_run=run.request.dry_run,
+        status="failed" if run.failed else "completed",
+        started_at=run.started_at.isoformat(timespec="seconds"),
+        duration_seconds=round(run.duration_seconds, 3),
+        coverage=coverage(run.deployment, measured, sum(region.covered for region in regions.values())),
+        recovery_point_age=recovery_point_age(_sum(part.ages for part in run.regions), measured),
+        recovery_points_by=dict(_sum(region.recovery_points_by for region in regions.values()).most_common()),
+        totals=_totals(regions.values()),
+        regions=regions,
+    )
 
 
 def summary(run: Run) -> str:
     """Return a few lines that say what a failed run left undone, and why."""
-    known = [region.known for region in run.regions]
-    unread = [f"{r.region}: {in_a_line(r.unread)}" for r in run.regions if r.unread]
-    partly = sum(bool(r.unread and r.standing) for r in run.regions)
-    wholly = len(unread) - partly
-    braked = [f"{r.region}: deletion brake: {r.brake}" for r in run.regions if r.brake]
-    without = sum(each.without_snapshot for each in known)
-    head = [f"{without} of {sum(each.selected for each in known)} volumes have no snapshot of this run"]
-    head += [f"{wholly} of {len(run.regions)} regions could not be read"] if wholly else []
-    head += [f"{partly} of {len(run.regions)} regions could not be visited to the end"] if partly else []
-    head += [f"nothing was deleted in {len(braked)} regions"] if braked else []
-    lines = unread + braked + [f"{r.region}: {line}" for r in run.regions for line in failures_in_lines(r)]
-    more = len(unread) + len(braked) + sum(each.failing for each in known) - MAX_LISTED
+    unread = [f"{part.region}: {in_a_line(part.unread)}" for part in run.regions if part.unread]
+    braked = [f"{part.region}: deletion brake: {part.brake}" for part in run.regions if part.brake]
+    failed = [f"{part.region}: {_about(p)}: {in_a_line(p)}" for part in run.regions for p in part.failing_problems]
+    more = len(unread) + len(braked) + sum(part.failures for part in run.regions) - MAX_LISTED
     rest = [f"and {more} more"] if more > 0 else []
-    first = f"run {run.request.run_id} of {run.deployment.name}: {', '.join(head)}"
-    return "\n- ".join([first, *lines[:MAX_LISTED], *rest])
+    first = f"run {run.request.run_id} of {run.deployment.name}: {', '.join(_headings(run))}"
+    return "\n- ".join([first, *[*unread, *braked, *failed][:MAX_LISTED], *rest])
 
 
-def log_region(region: RegionReport) -> None:
+def in_a_line(problem: ReportedProblem) -> str:
+    """Return a problem in words; one without a code is not EC2's, and its message says it all."""
+    if not problem.code:
+        return problem.message
+    return ": ".join(filter(None, [problem.operation, problem.code, problem.message]))
+
+
+def log_region(part: RegionPart) -> None:
     """Log what a region came to, and what a dry run plans there, an event each: a log event's size is limited."""
-    planned = told(region)
-    for action in planned.get("actions", ()):
-        log.info("action_planned", extra={"region": region.region, "action": action})
-    for verdict in planned.get("verdicts", ()):
-        log.info("snapshot_judged", extra={"region": region.region, "verdict": verdict})
-    _log_region("region_completed", region)
+    for action in part.report.actions:
+        log.info("action_planned", extra={"region": part.region, "action": asdict(action)})
+    for verdict in part.report.verdicts:
+        log.info("snapshot_judged", extra={"region": part.region, "verdict": asdict(verdict)})
+    _log_region("region_completed", part)
 
 
-def log_round(region: RegionReport, number: int) -> None:
+def log_round(part: RegionPart, number: int) -> None:
     """Log what one of several rounds in a region came to."""
-    _log_region("round_completed", region, round=number)
+    _log_region("round_completed", part, round=number)
 
 
-def log_run(whole: Mapping[str, Any]) -> None:
+def log_run(whole: Report) -> None:
     """Log what the run came to, but for its regions."""
-    about = {key: value for key, value in whole.items() if key != "regions"}
-    log.log(_LEVELS[whole["status"]], "run_completed", extra={"report": about})
+    about = {key: value for key, value in asdict(whole).items() if key != "regions"}
+    log.log(_LEVELS[whole.status], "run_completed", extra={"report": about})
 
 
-def _log_region(event: str, region: RegionReport, **extra: object) -> None:
-    result = {key: value for key, value in told(region).items() if key not in ("actions", "verdicts")}
-    log.log(_LEVELS[region.status], event, extra={"region": region.region, "report": result, **extra})
+def _headings(run: Run) -> Iterable[str]:
+    """Yield how much is missing, by what kind of thing it is."""
+    unread = [part for part in run.regions if part.unread]
+    partly = sum(part.was_read for part in unread)
+    wholly = len(unread) - partly
+    braked = sum(part.brake is not None for part in run.regions)
+    missing = sum(part.without_snapshot for part in run.regions)
+    yield f"{missing} of {sum(part.report.selected for part in run.regions)} volumes have no snapshot of this run"
+    if wholly:
+        yield f"{wholly} of {len(run.regions)} regions could not be read"
+    if partly:
+        yield f"{partly} of {len(run.regions)} regions could not be visited to the end"
+    if braked:
+        yield f"nothing was deleted in {braked} regions"
+
+
+def _about(problem: ReportedProblem) -> str:
+    return problem.snapshot_id or problem.volume_id or ""
+
+
+def _log_region(event: str, part: RegionPart, **extra: object) -> None:
+    """Log a region's report without what has an event of its own, and without remedies, for which the page has room."""
+    left_out = _OWN_EVENTS if part.dry_run else _OWN_EVENTS + _OF_DRY_RUNS
+    result = {key: value for key, value in asdict(part.report).items() if key not in left_out}
+    for problem in result["problems"]:
+        del problem["remedy"]
+    log.log(_LEVELS[part.report.status], event, extra={"region": part.region, "report": result, **extra})
+
+
+def _totals(regions: Iterable[RegionReport]) -> Totals:
+    regions = tuple(regions)
+    return Totals(**{count.name: sum(getattr(region, count.name) for region in regions) for count in fields(Totals)})
 
 
 def _sum(counts: Iterable[Mapping[T, int]]) -> Counter[T]:

@@ -1,15 +1,13 @@
 """What a run report comes to, in words: the one line that matters most, then whatever needs somebody's attention.
 
-Reads reports as docs/report.md documents them; knows nothing of HTML.
+Knows nothing of HTML.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from ebs_backup.report.page.markup import age, counted, number
-
-Report = Mapping[str, Any]
+from ebs_backup.report.schema import RegionReport, Report
+from ebs_backup.report.words import age, counted, number
 
 CREATING = ("CreateSnapshot", "CreateSnapshots")
 DELETING = ("DeleteSnapshot",)
@@ -28,41 +26,39 @@ class Finding:
 
 def headline(report: Report) -> str:
     """Return the one line that matters most."""
-    selected, missing, unread = report["coverage"]["selected"], uncovered(report), unread_regions(report)
+    selected, missing, unread = report.coverage.selected, uncovered(report), unread_regions(report)
     if missing:
         return _missing(missing, selected)
     if unread:
         to_the_end = " to the end" if _partly_read(report) == unread else ""
         return f"{counted(len(unread), 'region')} could not be read{to_the_end}"
     if selected == 0:
-        return "No volume is selected" if report["status"] == "completed" else "The run did not do all of its work"
+        return "No volume is selected" if report.status == "completed" else "The run did not do all of its work"
     everything = "The one selected volume is" if selected == 1 else f"All {number(selected)} volumes are"
-    return f"{everything} covered" + (
-        ", but the run did not do all of its work" if report["status"] == "failed" else ""
-    )
+    return f"{everything} covered" + (", but the run did not do all of its work" if report.status == "failed" else "")
 
 
-def tone(report: Report) -> str:
+def assessment(report: Report) -> str:
     """Return good, bad, or unknown where there is nothing to judge."""
-    if report["status"] == "failed" or any(findings(report)):
+    if report.status == "failed" or any(findings(report)):
         return "bad"
-    return "good" if report["coverage"]["selected"] else "unknown"
+    return "good" if report.coverage.selected else "unknown"
 
 
 def findings(report: Report) -> Iterator[Finding]:
     """Yield what needs attention, the gravest first."""
     if missing := uncovered(report):
-        objective = age(report["coverage"]["objective_hours"])
+        objective = age(report.coverage.objective_hours)
         have = "has" if missing == 1 else "have"
         yield Finding(
             f"{counted(missing, 'volume')} {have} no completed snapshot of the last {objective}.", "uncovered"
         )
     yield from _unread(report)
     for operations, words in ((CREATING, "created"), (DELETING, "deleted"), (TAGGING, "given all of its tags")):
-        if count := failed(report["regions"].values(), operations):
+        if count := failed(report.regions.values(), operations):
             yield Finding(f"{counted(count, 'snapshot')} could not be {_plural(words, count)}.", "problems")
-    if braked := [name for name, region in report["regions"].items() if region["deletion_brake"]]:
-        would = "would hold: nothing would be" if report["dry_run"] else "held: nothing was"
+    if braked := [name for name, region in report.regions.items() if region.deletion_brake]:
+        would = "would hold: nothing would be" if report.dry_run else "held: nothing was"
         yield Finding(f"The deletion brake {would} deleted in {_named(braked)}.", "done")
 
 
@@ -77,27 +73,26 @@ def _unread(report: Report) -> Iterator[Finding]:
 
 def uncovered(report: Report) -> int:
     """Return how many selected volumes are not covered."""
-    coverage = report["coverage"]
-    return int(coverage["selected"] - coverage["covered"])
+    return report.coverage.selected - report.coverage.covered
 
 
 def unread_regions(report: Report) -> list[str]:
     """Return the regions that could not be read, those excepted where that was expected."""
-    return [name for name, region in report["regions"].items() if is_unread(region) and region["status"] == "failed"]
+    return [name for name, region in report.regions.items() if is_unread(region) and region.status == "failed"]
 
 
 def _partly_read(report: Report) -> list[str]:
-    return [name for name in unread_regions(report) if report["regions"][name]["selected"]]
+    return [name for name in unread_regions(report) if report.regions[name].selected]
 
 
-def is_unread(region: Mapping[str, Any]) -> bool:
+def is_unread(region: RegionReport) -> bool:
     """Tell whether something went wrong with the region as a whole: such a problem is about no volume."""
-    return any("volume_id" not in problem for problem in region["problems"])
+    return region.problem is not None
 
 
-def failed(regions: Iterable[Mapping[str, Any]], operations: Iterable[str]) -> int:
+def failed(regions: Iterable[RegionReport], operations: Iterable[str]) -> int:
     """Return how often operations failed or were not finished, where that was not expected."""
-    unexpected = [region["failed_by_operation"] for region in regions if region["status"] != "denied"]
+    unexpected = [region.failed_by_operation for region in regions if region.status != "denied"]
     return sum(counts.get(operation, 0) for counts in unexpected for operation in operations)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from ebs_backup.report.findings import CREATING, DELETING, Report, failed, uncovered, unread_regions
+from ebs_backup.report.findings import CREATING, DELETING, failed, uncovered, unread_regions
+from ebs_backup.report.schema import RegionReport, Report
 
 NAMESPACE = "EBSBackup"
 
@@ -42,10 +43,10 @@ def metrics(report: Report) -> list[dict[str, Any]]:
     A dry run does nothing: of it there is only what it measured.
     """
     measured = _measured(report)
-    if report["dry_run"]:
+    if report.dry_run:
         return [_document(report, {}, measured)]
-    done = _done(report["regions"].values())
-    by_region = {name: _done([region]) for name, region in report["regions"].items()}
+    done = _done(report.regions.values())
+    by_region = {name: _done([region]) for name, region in report.regions.items()}
     documents = [_document(report, {}, {**measured, **done, **_run(report)})]
     for name, values in by_region.items():
         if any(values[metric] for metric in BY_REGION):
@@ -55,42 +56,42 @@ def metrics(report: Report) -> list[dict[str, Any]]:
 
 def _measured(report: Report) -> Values:
     """Return what was found; of no volume, or where a region could not be read, nobody knows the share covered."""
-    selected, oldest = report["coverage"]["selected"], report["recovery_point_age"]["max_hours"]
+    selected, oldest = report.coverage.selected, report.recovery_point_age.max_hours
     values: dict[str, float] = {"ResourcesTargeted": selected, "UncoveredVolumes": uncovered(report)}
     if selected and not unread_regions(report):
-        values["CoveragePercent"] = report["coverage"]["covered"] * 100 / selected
+        values["CoveragePercent"] = report.coverage.covered * 100 / selected
     if oldest is not None:
         values["RecoveryPointAgeMax"] = round(oldest * SECONDS_AN_HOUR)
     return values
 
 
-def _done(regions: Collection[Mapping[str, Any]]) -> Values:
+def _done(regions: Collection[RegionReport]) -> Values:
     return {
-        "SnapshotsCreateStarted": sum(region["created"] for region in regions),
+        "SnapshotsCreateStarted": sum(region.created for region in regions),
         "SnapshotsCreateFailed": failed(regions, CREATING),
-        "SnapshotsDeleteCompleted": sum(region["deleted"] for region in regions),
+        "SnapshotsDeleteCompleted": sum(region.deleted for region in regions),
         "SnapshotsDeleteFailed": failed(regions, DELETING),
     }
 
 
 def _run(report: Report) -> Values:
-    regions = report["regions"].values()
+    regions = report.regions.values()
     return {
-        "RunDuration": report["duration_seconds"],
-        "ThrottledCalls": sum(sum(region["throttled_calls"].values()) for region in regions),
-        "DeletionBrake": int(any(region["deletion_brake"] for region in regions)),
-        "RunFailed": int(report["status"] == "failed"),
+        "RunDuration": report.duration_seconds,
+        "ThrottledCalls": sum(sum(region.throttled_calls.values()) for region in regions),
+        "DeletionBrake": int(any(region.deletion_brake for region in regions)),
+        "RunFailed": int(report.status == "failed"),
     }
 
 
 def _document(report: Report, dimensions: Mapping[str, str], values: Values) -> dict[str, Any]:
     """Return a document; its values are as of the run's end, since an alarm may have closed its window at the start."""
-    ended = datetime.fromisoformat(report["started_at"]) + timedelta(seconds=report["duration_seconds"])
-    dimensions = {"Policy": report["policy"], **dimensions}
+    ended = datetime.fromisoformat(report.started_at) + timedelta(seconds=report.duration_seconds)
+    dimensions = {"Policy": report.deployment, **dimensions}
     directive = {
         "Namespace": NAMESPACE,
         "Dimensions": [list(dimensions)],
         "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in values],
     }
     metadata = {"Timestamp": int(ended.timestamp() * 1000), "CloudWatchMetrics": [directive]}
-    return {"_aws": metadata, **dimensions, "RunId": report["run_id"], **values}
+    return {"_aws": metadata, **dimensions, "RunId": report.run_id, **values}

@@ -13,7 +13,7 @@ from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request, regions_to_visit
 from ebs_backup.report.document import Run, RunFailed, log_region
-from ebs_backup.report.region import RegionReport, RegionResult, region_report
+from ebs_backup.report.region import RegionPart, RegionResult, region_part
 from ebs_backup.runs.visit import Visitor
 
 log = logging.getLogger(__name__)
@@ -42,19 +42,19 @@ def run(
     regions = begin(deployment, request, home_region=home_region, clock=clock, deadline=deadline)
     visitor = Visitor(deployment=deployment, request=request, at=at, clock=clock, deadline=deadline)
 
-    def report_of(name: str) -> RegionReport:
+    def part_of(name: str) -> RegionPart:
         result = visitor.visit(name)
         watch(result)
-        report = region_report(result, listed=listed // len(regions))
-        log_region(report)
-        return report
+        part = region_part(result, listed=listed // len(regions))
+        log_region(part)
+        return part
 
     with ThreadPoolExecutor(len(regions), thread_name_prefix="visit") as pool:
         # Where the function runs there are often the most volumes; getting all regions under way takes seconds of CPU.
-        visits = {name: pool.submit(report_of, name) for name in sorted(regions, key=lambda name: name != home_region)}
-    reports = tuple(visits[name].result() for name in regions)
+        visits = {name: pool.submit(part_of, name) for name in sorted(regions, key=lambda name: name != home_region)}
+    parts = tuple(visits[name].result() for name in regions)
     return Run(
-        deployment=deployment, request=request, started_at=at, duration_seconds=clock.now() - start, regions=reports
+        deployment=deployment, request=request, started_at=at, duration_seconds=clock.now() - start, regions=parts
     )
 
 

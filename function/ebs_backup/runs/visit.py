@@ -1,8 +1,8 @@
 """A visit: the four steps in one region. Whatever goes wrong there is part of its result, and stops no other region."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ebs_backup.apply.executor import Executor
@@ -11,9 +11,11 @@ from ebs_backup.aws.ec2 import Region, connect
 from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request
-from ebs_backup.model.values import Outcome, Plan, Problem, Status, World
-from ebs_backup.observe.region import observe, observe_history, recovery_points
-from ebs_backup.plan.coverage import VolumeCoverage, cover
+from ebs_backup.model.values import Plan, Problem, Status, World
+from ebs_backup.observe.history import observe_history
+from ebs_backup.observe.recovery_points import observe_recovery_points
+from ebs_backup.observe.world import observe_world
+from ebs_backup.plan.coverage import measure
 from ebs_backup.plan.creates import plan
 from ebs_backup.plan.expiry import with_expiry
 from ebs_backup.plan.selection import select
@@ -29,7 +31,7 @@ class Visitor:
     """Visits regions for a run that began at that time.
 
     Where another visit is sure to go on with what this one leaves unfinished (`goes_on`), this one then measures no
-    coverage: with so many volumes, reading takes longer than what is left of the time, and the last visit measures it.
+    coverage: with that many volumes, reading takes longer than what is left of the time. The last visit measures it.
     """
 
     deployment: Deployment
@@ -43,69 +45,63 @@ class Visitor:
         """Observe, plan and apply in one region; never raise, or one region would end the others' run."""
         start = self.clock.now()
         region: Region | None = None
-        problem: Problem | None = None
-        found = _Found()
-        try:
-            region = connect(name, self.clock, self.deadline)
-            problem = self._take_steps(region, start, found)
-        except Ec2Error as error:
-            problem = error.problem
-        except Exception as error:
-            log.exception("region_failed_unexpectedly", extra={"region": name})
-            problem = Problem("", type(error).__name__, str(error))
-        return RegionResult(
+        result = RegionResult(
             region=name,
-            plan=found.plan,
-            outcomes=found.outcomes,
-            covers=found.covers,
-            problem=problem,
             dry_run=self.request.dry_run,
             denial_expected=name in self.deployment.expected_denied_regions,
+        )
+        try:
+            region = connect(name, self.clock, self.deadline)
+            for reached in self._steps(region, result, start):
+                result = reached
+        except Ec2Error as error:
+            result = replace(result, problem=error.problem)
+        except Exception as error:
+            log.exception("region_failed_unexpectedly", extra={"region": name})
+            result = replace(result, problem=Problem("", type(error).__name__, str(error)))
+        return replace(
+            result,
             duration_seconds=self.clock.now() - start,
             api_calls=region.calls if region else {},
             throttled_calls=region.throttled if region else {},
         )
 
-    def _take_steps(self, region: Region, start: float, found: "_Found") -> Problem | None:
-        """Fill in what is found, step by step; return what kept it from being all, if anything did."""
+    def _steps(self, region: Region, result: RegionResult, start: float) -> Iterator[RegionResult]:
+        """Yield the result after each step, so that an error in the next one costs nothing of it."""
         deployment, run_id = self.deployment, self.request.run_id
-        world = observe(region, deployment, run_id)
-        found.plan = plan(world, deployment, run_id)
-        engine = Executor(region, deployment, run_id, self.clock, self.deadline)
+        world = observe_world(region, deployment, run_id)
+        made = plan(world, deployment, run_id)
+        yield (result := replace(result, plan=made))
+        executor = Executor(region, deployment, run_id, self.clock, self.deadline)
         if not self.request.dry_run:
-            found.outcomes = engine.back_up(found.plan, start)
-        # Backups wait for no deletion, nor for reading what that takes.
-        problem = None if found.unfinished else self._expire(region, engine, world, found)
-        if self.goes_on and found.unfinished:
-            return NOT_MEASURED
-        selected = select(deployment, world.volumes).selected
-        points = recovery_points(region, deployment, selected, self.at)
-        found.covers = cover(deployment, selected, points, found.outcomes, self.at)
-        return problem
+            yield (result := replace(result, outcomes=executor.back_up(made, start)))
+        # Backups wait for no deletion, and for none of the reading that it takes.
+        if deployment.retention.counts and not _is_unfinished(result):
+            for reached in self._expire(region, executor, world, made, result):
+                yield (result := reached)
+        yield self._measured(region, world, result)
 
-    def _expire(self, region: Region, engine: Executor, world: World, found: "_Found") -> Problem | None:
-        """Delete what no rule keeps; return why nothing is known of it, if so."""
-        if not self.deployment.retention.counts or not found.plan:
-            return None
+    def _expire(
+        self, region: Region, executor: Executor, world: World, made: Plan, result: RegionResult
+    ) -> Iterator[RegionResult]:
+        """Delete what no rule keeps; where the history cannot be read, coverage is measured all the same."""
         try:
             history = observe_history(region, self.deployment, world)
         except Ec2Error as error:
-            return error.problem
-        found.plan = with_expiry(found.plan, history, self.deployment, self.request.run_id, self.at)
+            yield replace(result, problem=error.problem)
+            return
+        both = with_expiry(made, history, self.deployment, self.request.run_id, self.at)
+        yield (result := replace(result, plan=both))
         if not self.request.dry_run:
-            found.outcomes = engine.expire(found.plan)
-        return None
+            yield replace(result, outcomes=executor.expire(both))
+
+    def _measured(self, region: Region, world: World, result: RegionResult) -> RegionResult:
+        if self.goes_on and _is_unfinished(result):
+            return replace(result, problem=NOT_MEASURED)
+        selected = select(self.deployment, world.volumes).selected
+        points = observe_recovery_points(region, self.deployment, selected, self.at)
+        return replace(result, coverages=measure(self.deployment, selected, points, result.outcomes, self.at))
 
 
-@dataclass(slots=True)
-class _Found:
-    """What a visit has come to so far, whatever ends it."""
-
-    plan: Plan | None = None
-    outcomes: Sequence[Outcome] = ()
-    covers: Sequence[VolumeCoverage] = ()
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether time ran out over the work."""
-        return any(outcome.status is Status.UNFINISHED for outcome in self.outcomes)
+def _is_unfinished(result: RegionResult) -> bool:
+    return any(outcome.status is Status.UNFINISHED for outcome in result.outcomes)

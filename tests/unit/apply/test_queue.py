@@ -32,14 +32,14 @@ def _taken(queue: WorkQueue, count: int) -> list[str]:
     return [task.operation for task in tasks if task]
 
 
-def test_sets_go_before_single_volumes_and_both_before_tags_and_deletions(clock: SimulatedTime) -> None:
+def test_sets_go_first_then_volumes_then_tags_then_deletions(clock: SimulatedTime) -> None:
     few = dict.fromkeys(PUBLISHED, Limit(1, 0.001))
     queue = _queue(clock, DELETE, TAG, SINGLE, SET, **few)
 
     assert _taken(queue, 4) == ["CreateSnapshots", "CreateSnapshot", "CreateTags", "DeleteSnapshot"]
 
 
-def test_no_bucket_stays_full_while_there_is_work_for_it(clock: SimulatedTime) -> None:
+def test_no_bucket_stays_full_while_work_waits_for_it(clock: SimulatedTime) -> None:
     queue = _queue(clock, *[SET] * 3, *[SINGLE] * 3, *[TAG] * 3)
 
     first = _taken(queue, 3)
@@ -52,18 +52,18 @@ def test_no_bucket_stays_full_while_there_is_work_for_it(clock: SimulatedTime) -
     assert later == ["CreateSnapshot", "CreateTags", "CreateSnapshot"]
 
 
-def test_a_volume_alone_goes_as_a_single_one_while_there_are_requests_for_all_of_them(clock: SimulatedTime) -> None:
+def test_lone_volumes_go_by_one_call_while_its_bucket_suffices(clock: SimulatedTime) -> None:
     assert set(_taken(_queue(clock, *[ALONE] * 50), 50)) == {"CreateSnapshot"}
 
 
-def test_volumes_alone_go_by_both_operations_where_one_has_not_enough(clock: SimulatedTime) -> None:
+def test_lone_volumes_go_by_both_calls_when_one_runs_short(clock: SimulatedTime) -> None:
     taken = _taken(_queue(clock, *[ALONE] * 190), 190)
 
     assert clock.now() == datetime(2026, 11, 23, 3, tzinfo=UTC).timestamp()
     assert min(taken.count("CreateSnapshot"), taken.count("CreateSnapshots")) > 90
 
 
-def test_what_may_go_by_an_operation_is_taken_out_with_all_that_has_a_choice(clock: SimulatedTime) -> None:
+def test_drain_takes_all_that_may_go_by_an_operation(clock: SimulatedTime) -> None:
     queue = _queue(clock, SET, SINGLE, ALONE, TAG)
 
     assert [task.action for task in queue.drain("CreateSnapshot")] == [SINGLE, ALONE]

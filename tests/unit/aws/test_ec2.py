@@ -3,9 +3,10 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from ebs_backup.aws.ec2 import GRACE, PAGE_SIZE, READ_ATTEMPTS, Region
+from ebs_backup.aws.ec2 import PAGE_SIZE, READ_ATTEMPTS, Region
 from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.codes import Kind
+from ebs_backup.model.time_budget import GRACE
 from ebs_backup.model.values import Attachment, Create, Volume
 from sandbox.ec2 import Attachment as Place
 from sandbox.ec2 import Fault, Simulator
@@ -22,7 +23,7 @@ def test_every_page_is_read(ec2: Simulator, region: Region) -> None:
     assert region.calls == {"DescribeVolumes": 2}
 
 
-def test_a_volume_is_read_with_all_that_a_restore_needs(ec2: Simulator, region: Region) -> None:
+def test_volume_is_read_with_all_that_a_restore_needs(ec2: Simulator, region: Region) -> None:
     place = Place("i-1", "/dev/xvda")
     ec2.regions[REGION].add(
         Ec2Volume(
@@ -37,14 +38,14 @@ def test_a_volume_is_read_with_all_that_a_restore_needs(ec2: Simulator, region: 
     assert read == Volume("vol-1", "eu-west-1b", "gp3", 100, 4000, 250, at, {"Name": "db"}, created)
 
 
-def test_volumes_of_stopped_instances_are_in_use_and_detached_ones_are_not(ec2: Simulator, region: Region) -> None:
+def test_detached_volumes_are_not_in_use(ec2: Simulator, region: Region) -> None:
     add_instance(ec2, "i-1", "vol-1")
     ec2.regions[REGION].add(detached("vol-2"))
 
     assert [volume.id for volume in region.volumes()] == ["vol-1"]
 
 
-def test_an_attachment_that_a_service_manages_has_neither_instance_nor_device(ec2: Simulator, region: Region) -> None:
+def test_managed_attachment_has_no_instance_and_no_device(ec2: Simulator, region: Region) -> None:
     ec2.regions[REGION].add(
         Ec2Volume("vol-1", "eu-west-1a", attachments=(Place(None, None, owning_service="sagemaker"),))
     )
@@ -52,7 +53,7 @@ def test_an_attachment_that_a_service_manages_has_neither_instance_nor_device(ec
     assert region.volumes()[0].attachments == (Attachment(None, None),)
 
 
-def test_only_the_accounts_own_snapshots_with_the_asked_tags_are_read(ec2: Simulator, region: Region) -> None:
+def test_only_own_snapshots_with_the_asked_tags_are_read(ec2: Simulator, region: Region) -> None:
     add_instance(ec2, "i-1", "vol-1", "vol-2")
     region.create(_one("vol-1"), "CreateSnapshot", {"Owner": "us"}, "ours")
     region.create(_one("vol-2"), "CreateSnapshot", {"Owner": "them"}, "theirs")
@@ -60,7 +61,7 @@ def test_only_the_accounts_own_snapshots_with_the_asked_tags_are_read(ec2: Simul
     assert [s.volume_id for s in region.snapshots({"tag:Owner": ["us"]})] == ["vol-1"]
 
 
-def test_the_root_devices_of_many_instances_are_read_in_chunks(ec2: Simulator, region: Region) -> None:
+def test_root_devices_are_read_in_chunks(ec2: Simulator, region: Region) -> None:
     add_volumes(ec2, 201)
     ids = sorted(ec2.regions[REGION].instances)
 
@@ -68,7 +69,7 @@ def test_the_root_devices_of_many_instances_are_read_in_chunks(ec2: Simulator, r
     assert region.calls["DescribeInstances"] == 2
 
 
-def test_a_set_is_created_in_one_call(ec2: Simulator, region: Region) -> None:
+def test_set_is_created_in_one_call(ec2: Simulator, region: Region) -> None:
     add_instance(ec2, "i-1", "vol-root", "vol-1", "vol-2", "vol-3")
     create = Create((), "", instance_id="i-1", boot_volume_id="vol-1", exclude_data_volume_ids=("vol-3",))
 
@@ -78,27 +79,20 @@ def test_a_set_is_created_in_one_call(ec2: Simulator, region: Region) -> None:
     assert all(s.tags == {"Set": "yes"} and s.state == "pending" for s in made)
 
 
-def test_a_disabled_region_says_so(connect: Connect) -> None:
+def test_disabled_region_is_denied(connect: Connect) -> None:
     with pytest.raises(Ec2Error, match="DescribeVolumes: AuthFailure") as caught:
         connect("ap-east-1").volumes()
 
     assert caught.value.kind is Kind.DENIED
 
 
-def test_a_region_that_does_not_exist_is_a_failure_after_some_attempts(connect: Connect) -> None:
+def test_unknown_region_fails_after_some_attempts(connect: Connect) -> None:
     nowhere = connect("eu-nowhere-1")
 
     with pytest.raises(Ec2Error, match="DescribeVolumes: EndpointConnectionError"):
         nowhere.volumes()
 
     assert nowhere.calls["DescribeVolumes"] == READ_ATTEMPTS
-
-
-def test_only_enabled_regions_are_listed(region: Region) -> None:
-    enabled = region.enabled_regions()
-
-    assert "eu-west-1" in enabled
-    assert "ap-east-1" not in enabled
 
 
 @pytest.mark.parametrize("code", ["RequestLimitExceeded", "InternalError", "Unavailable"])
@@ -109,9 +103,7 @@ def test_reading_goes_on_after_throttling_and_lost_answers(ec2: Simulator, regio
     assert len(region.volumes()) == 1
 
 
-def test_throttled_reading_goes_on_until_the_deadline_and_not_beyond(
-    ec2: Simulator, clock: SimulatedTime, connect: Connect
-) -> None:
+def test_throttled_reading_ends_at_the_deadline(ec2: Simulator, clock: SimulatedTime, connect: Connect) -> None:
     ec2.inject(Fault("DescribeVolumes", code="RequestLimitExceeded", times=None))
     start = clock.now()
 
@@ -130,7 +122,7 @@ def test_reading_without_an_answer_ends_after_some_attempts(ec2: Simulator, regi
     assert region.calls == {"DescribeVolumes": READ_ATTEMPTS}
 
 
-def test_reading_page_by_page_ends_a_little_after_the_deadline(
+def test_reading_by_pages_ends_a_little_after_the_deadline(
     ec2: Simulator, connect: Connect, clock: SimulatedTime
 ) -> None:
     add_volumes(ec2, PAGE_SIZE + 1)
@@ -142,7 +134,7 @@ def test_reading_page_by_page_ends_a_little_after_the_deadline(
         region.volumes()
 
 
-def test_what_was_never_sent_is_no_lost_answer(region: Region) -> None:
+def test_request_never_sent_is_no_lost_answer(region: Region) -> None:
     def refuse(**_: object) -> None:
         raise NoCredentialsError
 
@@ -153,7 +145,7 @@ def test_what_was_never_sent_is_no_lost_answer(region: Region) -> None:
     assert caught.value.kind is Kind.REFUSED
 
 
-def test_a_description_is_plain_ascii_and_the_tags_are_as_given(ec2: Simulator, region: Region) -> None:
+def test_description_is_ascii_and_tags_are_as_given(ec2: Simulator, region: Region) -> None:
     add_instance(ec2, "i-1", "vol-1")
 
     region.create(_one("vol-1"), "CreateSnapshot", {"Name": "Büro"}, "Büro")
@@ -170,7 +162,7 @@ def test_a_description_is_plain_ascii_and_the_tags_are_as_given(ec2: Simulator, 
         Fault("CreateSnapshot", code="RequestLimitExceeded"),
     ],
 )
-def test_a_creating_call_is_never_sent_twice_by_the_client(ec2: Simulator, region: Region, fault: Fault) -> None:
+def test_client_never_sends_a_creating_call_twice(ec2: Simulator, region: Region, fault: Fault) -> None:
     add_instance(ec2, "i-1", "vol-1")
     ec2.inject(fault)
 
@@ -181,7 +173,7 @@ def test_a_creating_call_is_never_sent_twice_by_the_client(ec2: Simulator, regio
 
 
 @pytest.mark.parametrize("lost", ["error", "reset"])
-def test_a_lost_answer_leaves_open_whether_the_work_was_done(ec2: Simulator, region: Region, lost: str) -> None:
+def test_lost_answer_is_ambiguous(ec2: Simulator, region: Region, lost: str) -> None:
     add_instance(ec2, "i-1", "vol-1")
     ec2.inject(Fault("CreateSnapshot", lost=lost))  # type: ignore[arg-type]
 

@@ -15,7 +15,7 @@ keys = st.text(min_size=1, max_size=20).filter(lambda k: not k.lower().startswit
 tag_maps = st.dictionaries(keys, st.text(max_size=20), max_size=50)
 
 
-def test_a_single_snapshot_is_created_with_all_that_a_restore_needs() -> None:
+def test_single_snapshot_is_created_with_all_that_a_restore_needs() -> None:
     assert creation_tags(deployment(), ALONE, REGION, RUN) == {
         "Name": "web-1 root vol-1 /dev/xvda of i-1 at 2026-11-23T03:00:00Z",
         "ebs-backup:Policy": "nightly",
@@ -33,7 +33,7 @@ def test_a_single_snapshot_is_created_with_all_that_a_restore_needs() -> None:
     }
 
 
-def test_what_a_volume_does_not_have_makes_no_tag() -> None:
+def test_missing_attribute_makes_no_tag() -> None:
     bare = Volume("vol-1", "eu-west-1a", "standard", 8)
 
     tags = creation_tags(deployment(), Create((bare,), ""), REGION, RUN)
@@ -42,7 +42,7 @@ def test_what_a_volume_does_not_have_makes_no_tag() -> None:
     assert tags["Name"] == "vol-1 at 2026-11-23T03:00:00Z"
 
 
-def test_a_set_is_created_with_what_its_volumes_have_in_common() -> None:
+def test_set_is_created_with_tags_that_all_its_volumes_share() -> None:
     assert creation_tags(deployment(snapshot_tags={"CostCenter": "42"}), SET, REGION, RUN) == {
         "Name": "volumes of i-1 at 2026-11-23T03:00:00Z",
         "ebs-backup:Policy": "nightly",
@@ -54,7 +54,7 @@ def test_a_set_is_created_with_what_its_volumes_have_in_common() -> None:
     }
 
 
-def test_a_set_whose_tags_are_completed_has_the_tags_it_would_have_had_alone() -> None:
+def test_completed_set_has_the_tags_of_single_snapshots() -> None:
     given_first = creation_tags(deployment(snapshot_tags={"CostCenter": "42"}), SET, REGION, RUN)
     made = dataclasses.replace(snapshot("snap-1", "vol-1"), tags=given_first)
 
@@ -90,7 +90,7 @@ def test_completing_keeps_what_was_true_at_creation() -> None:
     assert completed["Name"] == "web-1 root vol-1 at 2026-11-23T03:00:00Z"
 
 
-def test_a_variant_of_our_keys_is_not_copied_since_iam_could_not_tell_it_from_ours() -> None:
+def test_key_that_differs_from_ours_in_case_is_not_copied() -> None:
     theirs = {"EBS-Backup:Policy": "x", "Ebs-backup:runid": "y", "Team": "web"}
 
     tags = creation_tags(deployment(), Create((volume("vol-1", "i-1", tags=theirs),), ""), REGION, RUN)
@@ -98,7 +98,7 @@ def test_a_variant_of_our_keys_is_not_copied_since_iam_could_not_tell_it_from_ou
     assert theirs.keys() & tags.keys() == {"Team"}
 
 
-def test_ours_win_over_the_users_and_the_users_over_the_volumes() -> None:
+def test_our_tags_win_over_the_users_and_those_over_the_volumes() -> None:
     mine = volume("vol-1", "i-1", tags={"Team": "volume", "Name": "n", "ebs-backup:Policy": "theirs"})
 
     tags = creation_tags(deployment(snapshot_tags={"Team": "policy"}), Create((mine,), ""), REGION, RUN)
@@ -121,7 +121,7 @@ def test_copying_the_volumes_tags_can_be_switched_off() -> None:
 
 
 @given(tag_maps, tag_maps)
-def test_there_are_never_more_tags_than_ec2_takes(of_volume: dict[str, str], others: dict[str, str]) -> None:
+def test_tags_are_never_more_than_ec2_takes(of_volume: dict[str, str], others: dict[str, str]) -> None:
     of_policy = {key: value for key, value in list(others.items())[:38] if not key.startswith("ebs-backup:")}
     mine = volume("vol-1", "i-1", tags=of_volume)
 
@@ -133,7 +133,7 @@ def test_there_are_never_more_tags_than_ec2_takes(of_volume: dict[str, str], oth
 
 
 @given(st.text(max_size=256))
-def test_a_label_fits_into_a_tag_and_a_description_and_always_ends_with_the_run(name: str) -> None:
+def test_label_fits_into_a_tag_and_ends_with_the_run(name: str) -> None:
     text = label(Create((volume("vol-1", "i-1", tags={"Name": name}),), ""), RUN)
 
     assert len(text) <= 255

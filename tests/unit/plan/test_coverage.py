@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebs_backup.model.values import Outcome, Problem, Snapshot, Status, Volume
-from ebs_backup.plan.coverage import BOUNDS, VolumeCoverage, age_summary, ages, cover, coverage_summary, creator, newest
+from ebs_backup.plan.coverage import (
+    BOUNDS,
+    Coverage,
+    VolumeCoverage,
+    ages,
+    coverage,
+    creator,
+    measure,
+    newest,
+    recovery_point_age,
+)
 from tests.unit.builders import AT, deployment, snapshot, volume
 
 OLD = volume("vol-1", "i-1", tags={"Name": "db-1 data"})
@@ -18,7 +28,7 @@ def _taken(hours_ago: float, state: str = "completed", snapshot_id: str = "snap-
 
 
 def _one(*snapshots: Snapshot, outcomes: tuple[Outcome, ...] = (), of: Volume = OLD) -> VolumeCoverage:
-    (measured,) = cover(POLICY, [replace(of, created_at=of.created_at or _ago(999))], snapshots, outcomes, AT)
+    (measured,) = measure(POLICY, [replace(of, created_at=of.created_at or _ago(999))], snapshots, outcomes, AT)
     return measured
 
 
@@ -27,9 +37,7 @@ def _ago(hours: float) -> datetime:
 
 
 @pytest.mark.parametrize(("hours", "covered"), [(0, True), (25.9, True), (26, True), (26.1, False), (400, False)])
-def test_a_volume_is_covered_as_long_as_its_newest_completed_snapshot_is_no_older_than_the_objective(
-    hours: float, covered: bool
-) -> None:
+def test_volume_is_covered_up_to_the_objective(hours: float, covered: bool) -> None:
     measured = _one(_taken(hours))
 
     assert (measured.covered, measured.age_hours) == (covered, hours)
@@ -38,12 +46,11 @@ def test_a_volume_is_covered_as_long_as_its_newest_completed_snapshot_is_no_olde
 def test_only_completed_snapshots_are_recovery_points() -> None:
     measured = _one(_taken(1, "pending", "snap-3"), _taken(2, "error", "snap-2"), _taken(30, snapshot_id="snap-1"))
 
-    assert measured.newest is not None
-    assert (measured.newest.id, measured.covered) == ("snap-1", False)
+    assert (measured.newest_snapshot_id, measured.covered) == ("snap-1", False)
     assert measured.reason == "snapshot pending since 2026-11-23 02:00 UTC"
 
 
-def test_a_new_volume_ages_from_its_creation() -> None:
+def test_new_volume_ages_from_its_creation() -> None:
     assert _one(of=replace(OLD, created_at=_ago(2))).covered
     assert _one(of=replace(OLD, created_at=_ago(27))).reason == "it has no completed snapshot"
 
@@ -71,14 +78,14 @@ REFUSED = Problem("CreateSnapshot", "CustomerKeyHasBeenRevoked", "no key")
         ),
     ],
 )
-def test_what_is_not_covered_says_why(outcomes: list[Outcome], reason: str) -> None:
+def test_uncovered_volume_says_why(outcomes: list[Outcome], reason: str) -> None:
     measured = _one(_taken(48), outcomes=tuple(outcomes))
 
     assert measured.reason.startswith(reason)
     assert measured.remedy
 
 
-def test_the_first_snapshot_of_all_is_told_apart() -> None:
+def test_first_snapshot_has_a_reason_of_its_own() -> None:
     created = Outcome(Status.CREATED, "vol-1", "CreateSnapshot", "s")
 
     assert _one(outcomes=(created,)).reason == "its first snapshot was started by this run"
@@ -95,38 +102,38 @@ def test_the_first_snapshot_of_all_is_told_apart() -> None:
         ({}, "by hand or another tool"),
     ],
 )
-def test_whoever_made_a_recovery_point_is_named(tags: dict[str, str], maker: str) -> None:
+def test_maker_of_a_recovery_point_is_named(tags: dict[str, str], maker: str) -> None:
     made = replace(_taken(1), tags=tags)
 
     assert creator(POLICY, made) == maker
-    assert _one(made).made_by == maker
+    assert _one(made).newest_by == maker
 
 
-def test_a_rounding_never_hides_a_gap() -> None:
-    assert coverage_summary(POLICY, 10_000, 9_999)["percent"] == 99.9
-    assert coverage_summary(POLICY, 5, 5)["percent"] == 100.0
+def test_rounding_never_hides_a_gap() -> None:
+    assert coverage(POLICY, 10_000, 9_999).percent == 99.9
+    assert coverage(POLICY, 5, 5).percent == 100.0
 
 
-def test_where_nothing_is_selected_there_is_no_share() -> None:
-    assert coverage_summary(POLICY, 0, 0) == {"objective_hours": 26.0, "selected": 0, "covered": 0, "percent": None}
-    assert age_summary({}, 0)["max_hours"] is None
+def test_share_is_none_without_a_selected_volume() -> None:
+    assert coverage(POLICY, 0, 0) == Coverage(26.0, selected=0, covered=0, percent=None)
+    assert recovery_point_age({}, 0).max_hours is None
 
 
 @given(st.lists(st.floats(0, 2000) | st.none(), max_size=60))
-def test_every_volume_is_in_exactly_one_class_of_the_histogram_or_has_no_snapshot(hours: list[float | None]) -> None:
-    covers = [_one(_taken(age)) if age is not None else _one() for age in hours]
+def test_every_volume_is_in_one_class_or_has_no_snapshot(hours: list[float | None]) -> None:
+    measured = [_one(_taken(age)) if age is not None else _one() for age in hours]
 
-    summed = age_summary(ages(covers), len(covers))
+    summed = recovery_point_age(ages(measured), len(measured))
 
-    assert sum(entry["volumes"] for entry in summed["histogram"]) + summed["never"] == len(hours)
-    assert [entry["up_to_hours"] for entry in summed["histogram"]] == [*BOUNDS, None]
-    for entry, above in zip(summed["histogram"], (-1, *BOUNDS), strict=True):
-        upper = entry["up_to_hours"] or float("inf")
-        assert entry["volumes"] == sum(above < c.age_hours <= upper for c in covers if c.newest)
+    assert sum(each.volumes for each in summed.histogram) + summed.never == len(hours)
+    assert [each.up_to_hours for each in summed.histogram] == [*BOUNDS, None]
+    for each, above in zip(summed.histogram, (-1, *BOUNDS), strict=True):
+        upper = each.up_to_hours or float("inf")
+        assert each.volumes == sum(above < m.age_hours <= upper for m in measured if m.newest_snapshot_id)
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.sampled_from(["completed", "pending", "error"])), max_size=20))
-def test_the_newest_is_the_newest_whatever_the_order(history: list[tuple[int, str]]) -> None:
+def test_newest_snapshot_is_found_whatever_the_order(history: list[tuple[int, str]]) -> None:
     snapshots = [_taken(hours, state, f"snap-{n}") for n, (hours, state) in enumerate(history)]
     completed = [s.started_at for s in snapshots if s.state == "completed"]
 

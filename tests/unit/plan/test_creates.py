@@ -17,14 +17,14 @@ def _creates(made: Plan) -> list[tuple[str | None, list[str]]]:
     return [(a.instance_id, [v.id for v in a.volumes]) for a in made.actions if isinstance(a, Create)]
 
 
-def test_a_volume_by_itself_is_snapshotted_by_itself() -> None:
+def test_volume_without_an_instance_gets_create_snapshot() -> None:
     made = plan(world(volume("vol-1", "i-1")), deployment(), RUN)
 
     assert _creates(made) == [("i-1", ["vol-1"])]
     assert made.selected == 1
 
 
-def test_a_volume_that_is_alone_on_its_instance_can_go_by_either_creating_call() -> None:
+def test_lone_volume_can_use_either_creating_call() -> None:
     alone, one_of_two, other, shared = (
         volume("vol-1", "i-1"),
         volume("vol-2", "i-2"),
@@ -39,13 +39,16 @@ def test_a_volume_that_is_alone_on_its_instance_can_go_by_either_creating_call()
     assert choices == {"vol-1": ("CreateSnapshot", "CreateSnapshots"), "vol-2": only, "vol-4": only, "vol-5": only}
 
 
-def test_without_sets_nothing_goes_by_the_call_for_sets() -> None:
-    made = plan(world(volume("vol-1", "i-1")), deployment(multi_volume_snapshots=False), RUN)
+def test_create_snapshots_is_not_used_without_sets() -> None:
+    volumes = (volume("vol-1", "i-1"), volume("vol-2", "i-2"), volume("vol-3", "i-2"))
 
-    assert [action.operations for action in made.actions] == [("CreateSnapshot",)]
+    made = plan(world(*volumes), deployment(multi_volume_snapshots=False), RUN)
+
+    assert _creates(made) == [(None, ["vol-1"]), (None, ["vol-2"]), (None, ["vol-3"])]
+    assert {action.operations for action in made.actions} == {("CreateSnapshot",)}
 
 
-def test_a_snapshot_that_bears_another_volumes_tags_is_given_its_own() -> None:
+def test_snapshot_with_another_volumes_tags_is_retagged() -> None:
     late = snapshot("snap-1", "vol-late", VolumeId="vol-1")
     everything = world(volume("vol-1", "i-1"), volume("vol-late", "i-1"), snapshots=(snapshot("snap-2", "vol-1"), late))
 
@@ -56,32 +59,26 @@ def test_a_snapshot_that_bears_another_volumes_tags_is_given_its_own() -> None:
     assert (tag.snapshot_id, tag.tags["ebs-backup:VolumeId"]) == ("snap-1", "vol-late")
 
 
-def test_a_copy_keeps_the_tags_it_was_given_since_ec2_knows_no_volume_of_it() -> None:
+def test_copy_keeps_its_tags() -> None:
     copy = snapshot("snap-1", "vol-ffffffff", VolumeId="vol-1")
     everything = world(volume("vol-1", "i-1"), snapshots=(snapshot("snap-2", "vol-1"), copy))
 
     assert plan(everything, deployment(), RUN).actions == ()
 
 
-def test_the_volumes_of_one_instance_make_one_set() -> None:
+def test_volumes_of_one_instance_make_one_set() -> None:
     made = plan(world(volume("vol-1", "i-1"), volume("vol-2", "i-1"), volume("vol-3", "i-2")), deployment(), RUN)
 
     assert _creates(made) == [("i-1", ["vol-1", "vol-2"]), ("i-2", ["vol-3"])]
 
 
-def test_the_largest_set_comes_first() -> None:
+def test_largest_set_comes_first() -> None:
     volumes = [volume(f"vol-a{n}", "i-a") for n in range(2)] + [volume(f"vol-b{n}", "i-b") for n in range(3)]
 
     assert [instance for instance, _ in _creates(plan(world(*volumes), deployment(), RUN))] == ["i-b", "i-a"]
 
 
-def test_sets_can_be_switched_off() -> None:
-    made = plan(world(volume("vol-1", "i-1"), volume("vol-2", "i-1")), deployment(multi_volume_snapshots=False), RUN)
-
-    assert _creates(made) == [(None, ["vol-1"]), (None, ["vol-2"])]
-
-
-def test_a_set_leaves_out_the_volumes_that_are_not_selected() -> None:
+def test_set_leaves_out_volumes_that_are_not_selected() -> None:
     skip = {"ebs-backup:Skip": "true"}
     volumes = (
         volume("vol-root", "i-1", device="/dev/xvda", tags=skip),
@@ -103,7 +100,7 @@ def test_a_set_leaves_out_the_volumes_that_are_not_selected() -> None:
     )
 
 
-def test_volumes_go_one_by_one_when_it_is_unknown_which_of_the_others_is_the_root() -> None:
+def test_volumes_go_alone_when_the_root_is_unknown() -> None:
     volumes = [volume("vol-1", "i-1"), volume("vol-2", "i-1"), volume("vol-3", "i-1", tags={"ebs-backup:Skip": "true"})]
 
     made = plan(world(*volumes), deployment(), RUN)
@@ -112,7 +109,7 @@ def test_volumes_go_one_by_one_when_it_is_unknown_which_of_the_others_is_the_roo
     assert {a.reason for a in made.actions} == {"one by one: the root device of i-1 is unknown"}
 
 
-def test_volumes_go_one_by_one_when_a_set_would_have_to_exclude_more_than_ec2_takes() -> None:
+def test_volumes_go_alone_when_a_set_needs_too_many_exclusions() -> None:
     skip = {"ebs-backup:Skip": "true"}
     others = [volume(f"vol-x{n}", "i-1", device=f"/dev/sd{n}", tags=skip) for n in range(MAX_EXCLUDED_DATA_VOLUMES)]
     chosen = [volume("vol-1", "i-1"), volume("vol-2", "i-1")]
@@ -125,7 +122,7 @@ def test_volumes_go_one_by_one_when_a_set_would_have_to_exclude_more_than_ec2_ta
     assert too_many.actions[0].reason == "one by one: i-1 has 41 other volumes, more than a set can exclude"
 
 
-def test_a_multi_attach_volume_is_snapshotted_once_and_kept_out_of_its_instances_sets() -> None:
+def test_multi_attach_volume_is_snapshotted_once_outside_sets() -> None:
     volumes = [volume("vol-1", "i-1"), volume("vol-2", "i-1"), volume("vol-m", "i-1", "i-2", device="/dev/xvdm")]
 
     made = plan(world(*volumes, i_1="/dev/xvda"), deployment(), RUN)
@@ -135,20 +132,20 @@ def test_a_multi_attach_volume_is_snapshotted_once_and_kept_out_of_its_instances
     assert made.actions[0].exclude_data_volume_ids == ("vol-m",)
 
 
-def test_a_volume_that_a_service_attached_is_snapshotted_by_itself() -> None:
+def test_service_managed_volume_is_snapshotted_alone() -> None:
     made = plan(world(volume("vol-1", None), volume("vol-2", None)), deployment(), RUN)
 
     assert _creates(made) == [(None, ["vol-1"]), (None, ["vol-2"])]
 
 
-def test_a_volume_that_has_its_snapshot_of_this_run_needs_nothing() -> None:
+def test_volume_needs_nothing_when_this_run_has_its_snapshot() -> None:
     made = plan(world(volume("vol-1", "i-1"), snapshots=(snapshot("snap-1", "vol-1", "pending"),)), deployment(), RUN)
 
     assert made.actions == ()
     assert made.already_there == {"vol-1": "snap-1"}
 
 
-def test_a_snapshot_that_ended_in_error_is_no_snapshot() -> None:
+def test_snapshot_in_error_does_not_count() -> None:
     made = plan(world(volume("vol-1", "i-1"), snapshots=(snapshot("snap-1", "vol-1", "error"),)), deployment(), RUN)
 
     assert _creates(made) == [("i-1", ["vol-1"])]
@@ -160,7 +157,7 @@ def test_snapshots_of_another_run_or_another_deployment_do_not_count() -> None:
     assert _creates(plan(world(volume("vol-1", "i-1"), snapshots=others), deployment(), RUN)) == [("i-1", ["vol-1"])]
 
 
-def test_a_resumed_run_makes_a_set_of_what_is_still_missing() -> None:
+def test_resumed_run_makes_a_set_of_what_is_still_missing() -> None:
     volumes = [volume(f"vol-{n}", "i-1", device=f"/dev/xvd{n}") for n in "abc"]
 
     made = plan(world(*volumes, snapshots=(snapshot("snap-1", "vol-a"),), i_1="/dev/xvda"), deployment(), RUN)
@@ -170,7 +167,7 @@ def test_a_resumed_run_makes_a_set_of_what_is_still_missing() -> None:
     assert made.actions[0].boot_volume_id == "vol-a"
 
 
-def test_tags_that_an_interrupted_run_left_out_are_part_of_the_next_plan() -> None:
+def test_plan_completes_tags_of_an_interrupted_run() -> None:
     left = snapshot("snap-1", "vol-1", RunId="earlier", VolumeId="pending", InstanceId="i-1")
 
     made = plan(world(volume("vol-1", "i-1"), snapshots=(left,)), deployment(), RUN)
@@ -187,7 +184,7 @@ def test_tags_of_another_deployments_snapshots_are_left_alone() -> None:
     assert not [a for a in plan(world(snapshots=(foreign,)), deployment(), RUN).actions if isinstance(a, Tag)]
 
 
-def test_without_sets_nothing_is_tagged_afterwards_for_the_role_could_not() -> None:
+def test_plan_tags_nothing_afterwards_without_sets() -> None:
     left = snapshot("snap-1", "vol-1", RunId="earlier", VolumeId="pending")
 
     made = plan(world(volume("vol-1", "i-1"), snapshots=(left,)), deployment(multi_volume_snapshots=False), RUN)
@@ -242,7 +239,7 @@ def _applied(everything: World, made: Plan, by: Deployment) -> World:
 
 
 @given(worlds(), st.booleans())
-def test_every_selected_volume_ends_with_exactly_one_good_snapshot_and_no_other_gets_any(
+def test_each_selected_volume_ends_with_one_good_snapshot(
     everything: World,
     sets: bool,
 ) -> None:
@@ -258,7 +255,7 @@ def test_every_selected_volume_ends_with_exactly_one_good_snapshot_and_no_other_
 
 
 @given(worlds())
-def test_planning_after_applying_creates_nothing_and_after_completing_is_empty(everything: World) -> None:
+def test_second_plan_creates_nothing(everything: World) -> None:
     once = _applied(everything, plan(everything, deployment(), RUN), deployment())
     again = plan(once, deployment(), RUN)
 
@@ -267,7 +264,7 @@ def test_planning_after_applying_creates_nothing_and_after_completing_is_empty(e
 
 
 @given(worlds(), st.randoms(use_true_random=False))
-def test_the_order_in_which_ec2_lists_things_is_irrelevant(everything: World, rng: random.Random) -> None:
+def test_plan_does_not_depend_on_the_order_of_lists(everything: World, rng: random.Random) -> None:
     shuffled = replace(
         everything,
         volumes=tuple(rng.sample(everything.volumes, len(everything.volumes))),

@@ -13,7 +13,7 @@ def _reason(tags: dict[str, str], **of_policy: object) -> str | None:
     return None if selection.selected else selection.skipped[0].reason
 
 
-def test_without_any_tags_in_the_policy_every_volume_is_selected() -> None:
+def test_every_volume_is_selected_without_tag_settings() -> None:
     assert _reason({}) is None
 
 
@@ -27,7 +27,7 @@ def test_without_any_tags_in_the_policy_every_volume_is_selected() -> None:
         ({"env": "prod", "Team": "data"}, "not included: no tag Env=prod*"),
     ],
 )
-def test_a_volume_must_carry_every_included_tag(tags: dict[str, str], reason: str | None) -> None:
+def test_volume_must_carry_every_included_tag(tags: dict[str, str], reason: str | None) -> None:
     assert _reason(tags, include_tags={"Env": "prod*", "Team": "data"}) == reason
 
 
@@ -35,7 +35,7 @@ def test_a_volume_must_carry_every_included_tag(tags: dict[str, str], reason: st
     ("tags", "reason"),
     [({}, None), ({"Tier": "hot"}, None), ({"Tier": "scratch-1"}, "excluded by tag Tier=scratch*")],
 )
-def test_one_excluded_tag_is_enough_to_leave_a_volume_out(tags: dict[str, str], reason: str | None) -> None:
+def test_volume_is_left_out_by_one_excluded_tag(tags: dict[str, str], reason: str | None) -> None:
     assert _reason(tags, exclude_tags={"Tier": "scratch*", "Other": "*"}) == reason
 
 
@@ -48,32 +48,32 @@ def test_exclusion_wins_over_inclusion() -> None:
 @pytest.mark.parametrize(
     ("value", "opts_out"), [("true", True), ("True", True), ("false", False), ("", False), ("no", False)]
 )
-def test_only_a_clear_true_opts_a_volume_out(value: str, opts_out: bool) -> None:
+def test_volume_opts_out_only_by_true(value: str, opts_out: bool) -> None:
     reason = _reason({"ebs-backup:Skip": value})
 
     assert reason == ("opted out by tag ebs-backup:Skip" if opts_out else None)
 
 
-def test_the_opt_out_tag_has_the_deployments_prefix() -> None:
+def test_opt_out_tag_has_the_deployments_prefix() -> None:
     assert _reason({"b:Skip": "true"}, tag_prefix="b:") == "opted out by tag b:Skip"
     assert _reason({"ebs-backup:Skip": "true"}, tag_prefix="b:") is None
 
 
 @given(st.text())
-def test_a_value_without_an_asterisk_matches_itself_alone(value: str) -> None:
+def test_value_without_an_asterisk_matches_itself_alone(value: str) -> None:
     literal = value.replace("*", "")
     assert matches(literal, literal)
     assert not matches(literal, literal + "x")
 
 
 @given(st.text(), st.text(), st.text())
-def test_an_asterisk_stands_for_any_run_of_characters(start: str, middle: str, end: str) -> None:
+def test_asterisk_stands_for_any_run_of_characters(start: str, middle: str, end: str) -> None:
     pattern = f"{start.replace('*', '')}*{end.replace('*', '')}"
 
     assert matches(pattern, pattern.replace("*", middle))
 
 
-def test_no_other_character_is_special() -> None:
+def test_other_characters_are_literal() -> None:
     assert not matches("a.c", "abc")
     assert not matches("[ab]", "a")
     assert not matches("?", "a")

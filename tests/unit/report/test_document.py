@@ -1,13 +1,15 @@
 import json
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
+from ebs_backup.model.codes import remedy
 from ebs_backup.model.request import Request
 from ebs_backup.model.values import Create, Outcome, Plan, Problem, Skip, Status, Tag, Verdict
 from ebs_backup.report.document import Run, log_region, log_round, log_run, report, summary
-from ebs_backup.report.region import MAX_LISTED, RegionResult, region_report
+from ebs_backup.report.region import RegionResult, region_part
+from ebs_backup.report.schema import MAX_LISTED, PlannedAction, ReportedProblem, Totals
 from ebs_backup.runs.backup import MAX_ACTIONS
 from tests.unit.builders import AT, RUN, deployment, snapshot, volume
 
@@ -21,7 +23,7 @@ def _run(*results: RegionResult) -> Run:
         request=Request(RUN),
         started_at=AT,
         duration_seconds=1.23456,
-        regions=[region_report(result, listed=MAX_ACTIONS // len(results)) for result in results],
+        regions=[region_part(result, listed=MAX_ACTIONS // len(results)) for result in results],
     )
 
 
@@ -51,52 +53,35 @@ BAD = RegionResult(
 UNREAD = RegionResult(region="us-east-1", problem=DENIED)
 
 
-def test_a_run_in_which_all_is_well_completes() -> None:
+def test_run_without_failures_completes() -> None:
     made = report(_run(GOOD))
 
-    assert made["status"] == "completed"
-    assert made["totals"] == {
-        "selected": 3,
-        "created": 2,
-        "already_there": 1,
-        "tagged": 0,
-        "deleted": 0,
-        "kept": 0,
-        "skipped": 1,
-        "failed": 0,
-        "unfinished": 0,
-    }
-    assert made["regions"]["eu-west-1"]["skipped_because"] == {"opted out": 1}
+    assert made.status == "completed"
+    assert made.totals == Totals(selected=3, created=2, already_there=1, skipped=1)
+    assert made.regions["eu-west-1"].skipped_because == {"opted out": 1}
 
 
-def test_a_set_that_was_refused_is_told_of_without_failing_the_run() -> None:
-    region = report(_run(GOOD))["regions"]["eu-west-1"]
+def test_refused_set_is_reported_without_failing_the_run() -> None:
+    region = report(_run(GOOD)).regions["eu-west-1"]
 
-    assert region["apart_because"] == {"one by one: EC2 refused the set of i-1: X": 1}
-    assert region["problems"] == [
-        {
-            "volume_id": "vol-2",
-            "snapshot_id": None,
-            "status": "set_refused",
-            "operation": "CreateSnapshots",
-            "code": "X",
-            "message": "no",
-        }
-    ]
+    assert region.one_by_one_because == {"one by one: EC2 refused the set of i-1: X": 1}
+    assert region.problems == (
+        ReportedProblem("vol-2", None, "set_refused", "CreateSnapshots", "X", "no", remedy("X")),
+    )
 
 
-def test_what_failed_and_what_is_unfinished_is_listed_with_its_code() -> None:
-    region = report(_run(BAD))["regions"]["eu-west-2"]
+def test_failures_are_listed_with_their_codes() -> None:
+    region = report(_run(BAD)).regions["eu-west-2"]
 
-    assert (region["status"], region["failed"], region["unfinished"]) == ("failed", 2, 1)
-    assert [(p["volume_id"], p["code"]) for p in region["problems"]] == [
+    assert (region.status, region.failed, region.unfinished) == ("failed", 2, 1)
+    assert [(p.volume_id, p.code) for p in region.problems] == [
         ("vol-3", "CustomerKeyHasBeenRevoked"),
         ("vol-4", ""),
         ("vol-5", "Y"),
     ]
 
 
-def test_the_summary_says_how_many_volumes_lack_a_snapshot_and_why() -> None:
+def test_summary_says_how_many_volumes_lack_a_snapshot_and_why() -> None:
     assert summary(_run(GOOD, BAD, UNREAD)).splitlines() == [
         f"run {RUN} of nightly: 2 of 6 volumes have no snapshot of this run, 1 of 3 regions could not be read",
         "- us-east-1: DescribeVolumes: UnauthorizedOperation: explicit deny in a service control policy",
@@ -106,7 +91,7 @@ def test_the_summary_says_how_many_volumes_lack_a_snapshot_and_why() -> None:
     ]
 
 
-def test_the_summary_tells_regions_that_were_not_read_from_those_left_before_the_end() -> None:
+def test_summary_tells_regions_not_read_from_those_cut_short() -> None:
     unmeasured = replace(GOOD, region="eu-west-3", problem=Problem("DescribeSnapshots", "", "out of time"))
 
     head, *lines = summary(_run(unmeasured, UNREAD)).splitlines()
@@ -122,66 +107,60 @@ def test_the_summary_tells_regions_that_were_not_read_from_those_left_before_the
     ("problem", "status"),
     [(DENIED, "denied"), (Problem("DescribeVolumes", "InternalError", ""), "failed")],
 )
-def test_in_a_region_expected_to_be_denied_a_denial_fails_no_run_but_anything_else_does(
-    problem: Problem, status: str
-) -> None:
+def test_expected_denial_fails_no_run_but_another_error_does(problem: Problem, status: str) -> None:
     run = _run(RegionResult(region="us-east-1", problem=problem, denial_expected=True))
 
-    assert run.regions[0].status == status
+    assert run.regions[0].report.status == status
     assert run.failed == (status == "failed")
 
 
-def test_a_region_in_which_only_creating_is_denied_can_be_expected_too() -> None:
+def test_denial_of_creates_alone_can_be_expected() -> None:
     outcomes = (Outcome(Status.FAILED, "vol-1", "CreateSnapshot", problem=DENIED),)
 
     expected = RegionResult(region="r", plan=Plan("r", 1), outcomes=outcomes, denial_expected=True)
 
-    assert _run(expected).regions[0].status == "denied"
-    assert _run(replace(expected, denial_expected=False)).regions[0].status == "failed"
+    assert _run(expected).regions[0].report.status == "denied"
+    assert _run(replace(expected, denial_expected=False)).regions[0].report.status == "failed"
 
 
-def test_the_report_of_a_catastrophe_stays_small_and_says_what_it_leaves_out() -> None:
+def test_report_of_a_catastrophe_stays_small() -> None:
     long = Problem("CreateSnapshot", "InternalError", "x" * 5000)
     outcomes = [Outcome(Status.FAILED, f"vol-{n:05}", "CreateSnapshot", problem=long) for n in range(10_000)]
     results = [RegionResult(region=f"region-{n}", plan=Plan("", 10_000), outcomes=outcomes) for n in range(36)]
 
     made = report(_run(*results))
 
-    assert made["totals"]["failed"] == 360_000
-    assert made["regions"]["region-0"]["problems_not_listed"] == 10_000 - MAX_LISTED
-    assert len(json.dumps(made)) < 500_000
-    assert all(len(json.dumps(region)) < 20_000 for region in made["regions"].values())
+    assert made.totals.failed == 360_000
+    assert made.regions["region-0"].problems_not_listed == 10_000 - MAX_LISTED
+    assert len(json.dumps(asdict(made))) < 600_000
+    assert all(len(json.dumps(asdict(region))) < 20_000 for region in made.regions.values())
     assert len(summary(_run(*results))) < 10_000
 
 
-def test_a_dry_run_reports_what_it_would_do_and_why() -> None:
+def test_dry_run_reports_what_it_would_do_and_why() -> None:
     actions = tuple(Create((volume(f"vol-{n}"),), "no snapshot of this run yet") for n in range(MAX_ACTIONS + 2))
-    region = report(_run(RegionResult(region="r", plan=Plan("r", 2, actions), dry_run=True)))["regions"]["r"]
+    region = report(_run(RegionResult(region="r", plan=Plan("r", 2, actions), dry_run=True))).regions["r"]
 
-    assert region["planned"] == {"CreateSnapshot": MAX_ACTIONS + 2}
-    assert region["actions"][0] == {
-        "operation": "CreateSnapshot",
-        "reason": "no snapshot of this run yet",
-        "volume_ids": ["vol-0"],
-    }
-    assert region["actions_not_listed"] == 2
+    assert region.planned == {"CreateSnapshot": MAX_ACTIONS + 2}
+    assert region.actions[0] == PlannedAction("CreateSnapshot", "no snapshot of this run yet", ("vol-0",))
+    assert region.actions_not_listed == 2
 
 
-def test_what_was_deleted_and_what_ec2_would_not_delete_is_counted_with_the_reasons() -> None:
+def test_deleted_and_kept_snapshots_count_by_reason() -> None:
     outcomes = (
         Outcome(Status.DELETED, "vol-1", "DeleteSnapshot", "snap-1", "kept by no rule"),
         Outcome(Status.KEPT, "vol-2", "DeleteSnapshot", "snap-2", "EC2 refuses to delete it: X", IN_USE),
     )
     made = report(_run(RegionResult(region="r", plan=Plan("r", 0), outcomes=outcomes)))
 
-    assert (made["status"], made["totals"]["deleted"], made["totals"]["kept"]) == ("completed", 1, 1)
-    assert made["regions"]["r"]["kept_because"] == {"EC2 refuses to delete it: X": 1}
+    assert (made.status, made.totals.deleted, made.totals.kept) == ("completed", 1, 1)
+    assert made.regions["r"].kept_because == {"EC2 refuses to delete it: X": 1}
 
 
-def test_a_pulled_brake_fails_the_run_and_says_what_it_stopped() -> None:
+def test_deletion_brake_fails_the_run_and_says_what_it_stopped() -> None:
     result = RegionResult(region="r", plan=Plan("r", 1, brake="would delete 30 of 40 snapshots, more than x = 50"))
 
-    assert report(_run(result))["regions"]["r"]["deletion_brake"] == "would delete 30 of 40 snapshots, more than x = 50"
+    assert report(_run(result)).regions["r"].deletion_brake == "would delete 30 of 40 snapshots, more than x = 50"
     assert summary(_run(result)).splitlines() == [
         f"run {RUN} of nightly: 0 of 1 volumes have no snapshot of this run, nothing was deleted in 1 regions",
         "- r: deletion brake: would delete 30 of 40 snapshots, more than x = 50",
@@ -189,27 +168,27 @@ def test_a_pulled_brake_fails_the_run_and_says_what_it_stopped() -> None:
     assert _run(result).failed
 
 
-def test_a_dry_run_only_tells_of_the_brake() -> None:
+def test_deletion_brake_fails_no_dry_run() -> None:
     result = RegionResult(region="r", plan=Plan("r", 1, brake="would delete too many"), dry_run=True)
 
-    assert report(_run(result))["regions"]["r"]["deletion_brake"] == "would delete too many"
+    assert report(_run(result)).regions["r"].deletion_brake == "would delete too many"
     assert not _run(result).failed
 
 
-def test_a_dry_run_shows_each_snapshot_with_its_verdict() -> None:
+def test_dry_run_shows_each_snapshot_with_its_verdict() -> None:
     verdicts = (
         Verdict(snapshot("snap-2", "vol-1"), keep=True, reasons=("newest", "daily 1 of 7")),
         Verdict(snapshot("snap-1", "vol-1"), keep=False, reasons=("kept by no rule",)),
     )
-    region = report(_run(RegionResult(region="r", plan=Plan("r", 1, verdicts=verdicts), dry_run=True)))["regions"]["r"]
+    region = report(_run(RegionResult(region="r", plan=Plan("r", 1, verdicts=verdicts), dry_run=True))).regions["r"]
 
-    assert [(v["snapshot_id"], v["keep"], v["reasons"]) for v in region["verdicts"]] == [
-        ("snap-2", True, ["newest", "daily 1 of 7"]),
-        ("snap-1", False, ["kept by no rule"]),
+    assert [(v.snapshot_id, v.keep, v.reasons) for v in region.verdicts] == [
+        ("snap-2", True, ("newest", "daily 1 of 7")),
+        ("snap-1", False, ("kept by no rule",)),
     ]
 
 
-def test_each_region_and_the_run_are_logged_as_events_with_their_data(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_region_and_the_run_are_logged_with_their_data(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         run = _run(GOOD, UNREAD)
         for region in run.regions:
@@ -225,7 +204,7 @@ def test_each_region_and_the_run_are_logged_as_events_with_their_data(caplog: py
     assert "regions" not in caplog.records[2].__dict__["report"]
 
 
-def test_a_round_is_logged_with_its_number_and_without_what_a_dry_run_plans(caplog: pytest.LogCaptureFixture) -> None:
+def test_round_is_logged_with_its_number_without_the_plan(caplog: pytest.LogCaptureFixture) -> None:
     actions = (Create((volume("vol-1"),), "why"),)
     planned = RegionResult(region="r", plan=Plan("r", 1, actions), dry_run=True)
 
@@ -238,7 +217,7 @@ def test_a_round_is_logged_with_its_number_and_without_what_a_dry_run_plans(capl
     assert not {"actions", "verdicts"} & logged["report"].keys()
 
 
-def test_each_planned_action_of_a_dry_run_is_logged_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_planned_action_is_logged_by_itself(caplog: pytest.LogCaptureFixture) -> None:
     actions = (Create((volume("vol-1"),), "why"), Tag("snap-2", "vol-2", {}, "why"))
 
     with caplog.at_level(logging.INFO):
@@ -246,6 +225,15 @@ def test_each_planned_action_of_a_dry_run_is_logged_by_itself(caplog: pytest.Log
 
     planned = [r.__dict__["action"] for r in caplog.records if r.message == "action_planned"]
     assert [(a["operation"], a["volume_ids"]) for a in planned] == [
-        ("CreateSnapshot", ["vol-1"]),
-        ("CreateTags", ["vol-2"]),
+        ("CreateSnapshot", ("vol-1",)),
+        ("CreateTags", ("vol-2",)),
     ]
+
+
+def test_log_event_of_a_region_leaves_remedies_to_the_report(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        log_region(*_run(BAD).regions)
+
+    (logged,) = (r.__dict__["report"] for r in caplog.records)
+    assert [problem["code"] for problem in logged["problems"]] == ["CustomerKeyHasBeenRevoked", "", "Y"]
+    assert "remedy" not in str(logged["problems"])

@@ -9,15 +9,16 @@ from ebs_backup.report.findings import (
     CREATING,
     DELETING,
     TAGGING,
+    assessment,
     failed,
     findings,
     headline,
     is_unread,
-    tone,
     uncovered,
     unread_regions,
 )
-from tests.unit.reports import BRAKED, CLOSED, EMPTY, ONE, PLANNED, UNREAD, VARIED, Json, lacking, reported
+from ebs_backup.report.schema import Report
+from tests.unit.reports import BRAKED, CLOSED, EMPTY, ONE, PLANNED, UNREAD, VARIED, lacking, reported
 
 
 @pytest.mark.parametrize(
@@ -33,30 +34,30 @@ from tests.unit.reports import BRAKED, CLOSED, EMPTY, ONE, PLANNED, UNREAD, VARI
     ],
     ids=["good", "closed", "empty", "uncovered", "unread", "braked", "would be braked"],
 )
-def test_all_is_well_only_if_nothing_needs_attention(report: Json, expected: str) -> None:
-    assert tone(report) == expected
+def test_assessment_is_good_only_if_nothing_needs_attention(report: Report, expected: str) -> None:
+    assert assessment(report) == expected
 
 
-def test_a_completed_run_can_leave_volumes_without_cover() -> None:
+def test_completed_run_can_leave_volumes_uncovered() -> None:
     made = reported(ONE, uncovered={"eu-west-1": [lacking("vol-1")]})
 
-    assert (made["status"], uncovered(made)) == ("completed", 1)
+    assert (made.status, uncovered(made)) == ("completed", 1)
     assert headline(made) == "The one selected volume is not covered"
 
 
-def test_a_failed_run_without_any_volume_is_not_called_an_empty_one() -> None:
-    assert headline(reported(EMPTY) | {"status": "failed"}) == "The run did not do all of its work"
+def test_failed_run_without_a_volume_is_called_failed() -> None:
+    assert headline(replace(reported(EMPTY), status="failed")) == "The run did not do all of its work"
 
 
-def test_failures_are_counted_by_what_they_failed_to_do_but_for_those_that_were_expected() -> None:
-    regions = list(reported(VARIED)["regions"].values())
-    closed = [region | {"status": "denied"} for region in regions]
+def test_failures_are_counted_by_operation_unless_expected() -> None:
+    regions = list(reported(VARIED).regions.values())
+    closed = [replace(region, status="denied") for region in regions]
 
     assert [failed(regions, operations) for operations in (CREATING, DELETING, TAGGING)] == [2, 1, 0]
     assert failed(closed, CREATING) == 0
 
 
-def test_of_a_region_that_was_read_in_part_it_is_not_said_that_nothing_is_known() -> None:
+def test_region_read_in_part_is_told_from_one_not_read() -> None:
     cut_short = replace(ONE, problem=Problem("", "Sandbox.Timedout", "Task timed out"))
 
     assert [finding.text for finding in findings(reported(cut_short, UNREAD))] == [
@@ -67,8 +68,8 @@ def test_of_a_region_that_was_read_in_part_it_is_not_said_that_nothing_is_known(
     assert headline(reported(cut_short, UNREAD)) == "2 regions could not be read"
 
 
-def test_a_region_that_was_closed_on_purpose_is_unread_and_yet_no_finding() -> None:
+def test_region_closed_on_purpose_is_no_finding() -> None:
     made = reported(UNREAD, CLOSED, VARIED)
 
-    assert [name for name, region in made["regions"].items() if is_unread(region)] == ["us-east-1", "us-west-1"]
+    assert [name for name, region in made.regions.items() if is_unread(region)] == ["us-east-1", "us-west-1"]
     assert unread_regions(made) == ["us-east-1"]

@@ -1,10 +1,13 @@
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ebs_backup.plan.coverage import Coverage
 from ebs_backup.report.metrics import BY_REGION, NAMESPACE, UNITS, metrics
+from ebs_backup.report.schema import Report
 from tests.unit.builders import RUN
 from tests.unit.embedded_metric_format import violations
 from tests.unit.reports import (
@@ -15,7 +18,6 @@ from tests.unit.reports import (
     PLANNED,
     UNREAD,
     VARIED,
-    Json,
     hostile,
     huge,
     lacking,
@@ -34,18 +36,18 @@ ALL = {
 each = pytest.mark.parametrize("report", ALL.values(), ids=ALL.keys())
 
 
-def _values(document: Json) -> Json:
+def _values(document: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name in UNITS}
 
 
 @each
-def test_every_document_is_in_the_embedded_metric_format(report: Json) -> None:
+def test_every_document_is_in_the_embedded_metric_format(report: Report) -> None:
     assert [violations(document) for document in metrics(report)] == [[] for _ in metrics(report)]
     assert json.loads(json.dumps(metrics(report), allow_nan=False)) == metrics(report)
 
 
 @each
-def test_every_value_is_declared_and_there_is_one_document_for_each_set_of_dimensions(report: Json) -> None:
+def test_every_value_is_declared_once_for_its_dimensions(report: Report) -> None:
     documents = metrics(report)
     directives = [document["_aws"]["CloudWatchMetrics"] for document in documents]
 
@@ -58,7 +60,7 @@ def test_every_value_is_declared_and_there_is_one_document_for_each_set_of_dimen
     assert len(set(keys)) == len(keys)
 
 
-def test_a_run_tells_what_it_found_what_it_did_and_how_it_went() -> None:
+def test_run_sends_every_metric() -> None:
     document, region = metrics(reported(VARIED, EMPTY, BRAKED, uncovered=MISSING))
 
     assert document["Policy"] == "nightly"
@@ -81,14 +83,14 @@ def test_a_run_tells_what_it_found_what_it_did_and_how_it_went() -> None:
     assert _values(region) == dict(zip(BY_REGION, (2, 2, 1), strict=True))
 
 
-def test_nobody_knows_the_share_that_is_covered_while_a_region_could_not_be_read() -> None:
+def test_share_covered_is_missing_if_a_region_was_not_read() -> None:
     values = _values(metrics(reported(ONE, UNREAD))[0])
 
     assert "CoveragePercent" not in values
     assert values["RunFailed"] == 1
 
 
-def test_a_run_without_trouble_says_so_in_numbers_so_that_alarms_come_to_rest() -> None:
+def test_run_without_trouble_sends_zeros_to_end_alarms() -> None:
     values = _values(metrics(reported(ONE))[0])
 
     assert values["CoveragePercent"] == 100
@@ -97,15 +99,15 @@ def test_a_run_without_trouble_says_so_in_numbers_so_that_alarms_come_to_rest() 
     ] * 4
 
 
-def test_all_metrics_there_are_come_from_a_run_with_volumes() -> None:
+def test_run_with_volumes_sends_all_metrics() -> None:
     assert _values(metrics(reported(ONE))[0]).keys() == UNITS.keys()
 
 
-def test_without_a_volume_there_is_no_share_and_no_oldest_one() -> None:
+def test_run_without_a_volume_sends_no_share_and_no_age() -> None:
     assert UNITS.keys() - _values(metrics(reported(EMPTY))[0]).keys() == {"CoveragePercent", "RecoveryPointAgeMax"}
 
 
-def test_a_dry_run_tells_only_what_it_found() -> None:
+def test_dry_run_sends_only_what_it_found() -> None:
     (document,) = metrics(reported(PLANNED, dry_run=True))
 
     assert _values(document).keys() == {
@@ -116,31 +118,30 @@ def test_a_dry_run_tells_only_what_it_found() -> None:
     }
 
 
-def test_a_region_in_which_nothing_was_done_costs_nothing() -> None:
+def test_idle_region_sends_no_metrics() -> None:
     assert [document.get("Region") for document in metrics(reported(EMPTY, ONE, UNREAD))] == [None, "eu-west-1"]
 
 
-def test_what_was_expected_to_be_denied_is_no_failure() -> None:
+def test_expected_denial_counts_as_no_failure() -> None:
     made = reported(VARIED)
-    made["regions"]["eu-west-1"]["status"] = "denied"
+    denied = {name: replace(region, status="denied") for name, region in made.regions.items()}
 
-    assert metrics(made)[0]["SnapshotsCreateFailed"] == 0
+    assert metrics(replace(made, regions=denied))[0]["SnapshotsCreateFailed"] == 0
 
 
-def test_a_single_volume_among_many_is_not_rounded_away() -> None:
-    made = huge()
-    made["coverage"] |= {"selected": 20_000, "covered": 19_999, "percent": 99.9}
+def test_one_uncovered_volume_among_many_is_not_rounded_away() -> None:
+    made = replace(huge(), coverage=Coverage(26.0, selected=20_000, covered=19_999, percent=99.9))
 
     assert metrics(made)[0]["CoveragePercent"] == pytest.approx(99.995)
 
 
-def test_values_are_as_of_the_end_of_the_run() -> None:
+def test_timestamp_is_the_end_of_the_run() -> None:
     # 03:00:01 and 61.5 seconds
     assert metrics(reported(ONE))[0]["_aws"]["Timestamp"] == 1_795_402_862_500
 
 
-def test_a_policy_of_any_name_stays_a_dimension() -> None:
-    assert metrics(hostile())[0]["Policy"] == hostile()["policy"]
+def test_deployment_of_any_name_stays_a_dimension() -> None:
+    assert metrics(hostile())[0]["Policy"] == hostile().deployment
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_a_policy_of_any_name_stays_a_dimension() -> None:
         (("Remark",), "x" * 300_000),
     ],
 )
-def test_a_document_that_breaks_a_rule_would_be_found(path: tuple[Any, ...], value: Any) -> None:
+def test_validator_finds_a_broken_rule(path: tuple[Any, ...], value: Any) -> None:
     document = copy.deepcopy(metrics(reported(ONE))[0])
     place: Any = document
     for key in path[:-1]:

@@ -9,25 +9,20 @@ from hypothesis import strategies as st
 
 from ebs_backup.model.reader import read
 from ebs_backup.model.values import Outcome, Plan, Problem, Status
-from ebs_backup.report.region import (
-    MAX_LISTED,
-    RegionCoverage,
-    RegionReport,
-    RegionResult,
-    Standing,
-    Work,
-    combined,
-    region_report,
-    told,
-)
+from ebs_backup.report.region import RegionPart, RegionResult, combined, region_part
+from ebs_backup.report.schema import MAX_LISTED, RegionReport, Totals
 from tests.unit.reports import BRAKED, CLOSED, DENIED, EMPTY, ONE, PLANNED, UNREAD, VARIED, lacking, without_any
 
 FAULT = Problem("DescribeVolumes", "InternalError", "try again")
-CRASH = RegionReport(region="r", problem=Problem("", "Sandbox.Timedout", "Task timed out after 900.00 seconds"))
+TIMED_OUT = Problem("", "Sandbox.Timedout", "Task timed out after 900.00 seconds")
+
+
+def _part(result: RegionResult) -> RegionPart:
+    return region_part(result, listed=10)
 
 
 def _report(result: RegionResult) -> RegionReport:
-    return region_report(result, listed=10)
+    return _part(result).report
 
 
 def _outcomes(status: Status, count: int, operation: str = "CreateSnapshot", **more: Any) -> list[Outcome]:
@@ -37,37 +32,18 @@ def _outcomes(status: Status, count: int, operation: str = "CreateSnapshot", **m
 # --- one round ---
 
 
-def test_all_that_is_told_of_a_region_is_told_in_this_order() -> None:
-    made = told(_report(replace(VARIED, covers=(lacking("vol-3"), without_any("vol-4")))))
+def test_region_report_begins_with_counts_and_status() -> None:
+    made = _report(replace(VARIED, coverages=(lacking("vol-3"), without_any("vol-4"))))
 
-    listed = {key: made.pop(key) for key in ("problems", "uncovered")}
-    assert list(made.items()) == [
-        ("status", "failed"),
-        ("duration_seconds", 12.346),
-        ("api_calls", {"DescribeVolumes": 1, "CreateSnapshot": 4}),
-        ("throttled_calls", {"CreateSnapshot": 2}),
-        ("selected", 5),
-        ("created", 2),
-        ("already_there", 1),
-        ("tagged", 1),
-        ("deleted", 1),
-        ("kept", 1),
-        ("skipped", 2),
-        ("failed", 2),
-        ("unfinished", 1),
-        ("failed_by_operation", {"CreateSnapshot": 1, "CreateSnapshots": 1, "DeleteSnapshot": 1}),
-        ("skipped_because", {"opted out by tag Skip": 1, "deleted during the run": 1}),
-        ("apart_because", {"one by one: EC2 refused the set of i-1: Odd": 1}),
-        ("deleted_because", {"kept by no rule": 1}),
-        ("kept_because", {"EC2 refuses to delete it: InvalidSnapshot.InUse": 1}),
-        ("deletion_brake", None),
-        ("covered", 0),
-        ("uncovered_not_listed", 0),
-        ("recovery_points_by", {"this deployment": 1}),
-        ("oldest_recovery_point_hours", 49.2),
-        ("problems_not_listed", 0),
-    ]
-    assert [(p["volume_id"], p["status"]) for p in listed["problems"]] == [
+    fields = list(asdict(made))
+    assert fields[:9] == list(asdict(Totals()))
+    assert fields.index("status") < fields.index("duration_seconds") < fields.index("problems")
+    assert (made.covered, made.oldest_recovery_point_hours) == (0, 49.2)
+    assert [each.volume_id for each in made.uncovered] == ["vol-3", "vol-4"]
+
+
+def test_problems_that_fail_the_run_come_first() -> None:
+    assert [(p.volume_id, p.status) for p in _report(VARIED).problems] == [
         ("vol-3", "failed"),
         ("vol-4", "unfinished"),
         ("vol-1", "failed"),
@@ -75,17 +51,26 @@ def test_all_that_is_told_of_a_region_is_told_in_this_order() -> None:
         ("vol-8", "skipped"),
         ("vol-1", "kept"),
     ]
-    assert [each["volume_id"] for each in listed["uncovered"]] == ["vol-3", "vol-4"]
 
 
-def test_what_keeps_the_region_from_being_read_is_the_first_of_its_problems_and_takes_a_place_among_them() -> None:
+def test_expected_denial_is_a_problem_that_fails_nothing() -> None:
+    outcomes = [*_outcomes(Status.FAILED, 1, problem=DENIED), *_outcomes(Status.UNFINISHED, 1)]
+
+    part = _part(RegionResult(region="r", plan=Plan("r", 2), outcomes=outcomes, denial_expected=True))
+
+    assert [(p.status, "Allow the operation" in p.remedy) for p in part.report.problems] == [
+        ("unfinished", False),
+        ("denied", True),
+    ]
+    assert [p.status for p in part.failing_problems] == ["unfinished"]
+
+
+def test_region_problem_is_the_first_of_those_listed() -> None:
     failed = _outcomes(Status.FAILED, MAX_LISTED + 5, problem=FAULT)
     report = _report(RegionResult(region="r", plan=Plan("r", 30), outcomes=failed, problem=DENIED))
 
-    problems = told(report)["problems"]
-
-    assert (len(problems), problems[0]["code"]) == (MAX_LISTED, "UnauthorizedOperation")
-    assert told(report)["problems_not_listed"] == 6
+    assert (len(report.problems), report.problems[0].code) == (MAX_LISTED, "UnauthorizedOperation")
+    assert (report.problem, report.problems_not_listed) == (report.problems[0], 6)
 
 
 @pytest.mark.parametrize(
@@ -103,94 +88,102 @@ def test_what_keeps_the_region_from_being_read_is_the_first_of_its_problems_and_
     ],
     ids=["all done", "fault", "denied", "denied as expected", "brake", "out of time", "failed", "forbidden", "kept"],
 )
-def test_another_attempt_may_mend_what_is_neither_forbidden_nor_held_back(result: RegionResult, curable: bool) -> None:
-    assert _report(result).curable == curable
+def test_region_is_curable_unless_denied_or_held_by_the_brake(result: RegionResult, curable: bool) -> None:
+    assert _part(result).curable == curable
 
 
 @pytest.mark.parametrize(
     "result",
-    [VARIED, EMPTY, UNREAD, CLOSED, BRAKED, replace(PLANNED, dry_run=True), replace(ONE, covers=(lacking("vol-1"),))],
+    [
+        VARIED,
+        EMPTY,
+        UNREAD,
+        CLOSED,
+        BRAKED,
+        replace(PLANNED, dry_run=True),
+        replace(ONE, coverages=(lacking("vol-1"),)),
+    ],
 )
-def test_a_report_is_plain_json_and_read_back_as_it_was(result: RegionResult) -> None:
-    report = _report(result)
+def test_part_is_read_back_from_json_as_it_was(result: RegionResult) -> None:
+    part = _part(result)
 
-    assert read(RegionReport, json.loads(json.dumps(asdict(report))), "report") == report
+    assert read(RegionPart, json.loads(json.dumps(asdict(part))), "part") == part
 
 
-def test_a_report_of_very_many_volumes_stays_small() -> None:
+def test_part_of_very_many_volumes_stays_small() -> None:
     failed = _outcomes(Status.FAILED, 10_000, problem=replace(FAULT, message="x" * 5000))
     skipped = [Outcome(Status.SKIPPED, f"vol-{n}", "CreateSnapshot", reason=f"reason {n}") for n in range(1000)]
-    covers = [lacking(f"vol-{n}", hours=24 + n % 50 / 100) for n in range(20_000)]
+    coverages = [lacking(f"vol-{n}", hours=24 + n % 50 / 100) for n in range(20_000)]
 
-    report = _report(RegionResult(region="r", plan=Plan("r", 0), outcomes=[*failed, *skipped], covers=covers))
+    part = _part(RegionResult(region="r", plan=Plan("r", 0), outcomes=[*failed, *skipped], coverages=coverages))
 
-    assert len(json.dumps(asdict(report))) < 25_000
+    assert len(json.dumps(asdict(part))) < 30_000
 
 
 # --- several rounds ---
 
 counts = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 5))
-works = st.builds(
-    Work,
+few = st.integers(0, 9)
+region_reports = st.builds(
+    RegionReport,
+    selected=few,
+    created=few,
+    already_there=few,
+    tagged=few,
+    deleted=few,
+    failed=few,
+    unfinished=few,
+    deletion_brake=st.none() | st.just("would delete 30 of 40 snapshots"),
     duration_seconds=st.integers(0, 900_000).map(lambda milliseconds: milliseconds / 1000),
     api_calls=counts,
     throttled_calls=counts,
-    created=st.integers(0, 9),
-    tagged=st.integers(0, 9),
-    deleted=st.integers(0, 9),
-    apart_because=counts,
+    one_by_one_because=counts,
     deleted_because=counts,
+    problems=st.lists(st.sampled_from(_report(VARIED).problems), max_size=MAX_LISTED).map(tuple),
 )
-standings = st.builds(
-    Standing,
-    selected=st.integers(0, 9),
-    already_there=st.integers(0, 9),
-    failed=st.integers(0, 9),
-    unfinished=st.integers(0, 9),
-    deletion_brake=st.none() | st.just("would delete 30 of 40 snapshots"),
-    coverage=st.builds(RegionCoverage, measured=st.integers(0, 9)),
+read_rounds = st.builds(
+    RegionPart, region=st.just("r"), report=region_reports, was_read=st.just(value=True), failures=few, measured=few
 )
-read_rounds = st.builds(RegionReport, region=st.just("r"), work=works, standing=standings)
-crashes = st.just(CRASH)
+crashes = st.just(_part(RegionResult(region="r", problem=TIMED_OUT)))
 rounds = read_rounds | crashes
 
 
 @given(rounds, rounds, rounds)
-def test_it_makes_no_difference_which_rounds_are_combined_first(
-    first: RegionReport, second: RegionReport, third: RegionReport
-) -> None:
+def test_rounds_combine_in_any_grouping(first: RegionPart, second: RegionPart, third: RegionPart) -> None:
     assert combined(combined(first, second), third) == combined(first, combined(second, third))
 
 
 @given(read_rounds, read_rounds)
-def test_what_was_done_adds_up_and_how_things_stand_is_as_it_was_found_last(
-    earlier: RegionReport, later: RegionReport
-) -> None:
+def test_work_adds_up_and_the_rest_is_as_found_last(earlier: RegionPart, later: RegionPart) -> None:
     both = combined(earlier, later)
 
-    assert both.work.created == earlier.work.created + later.work.created
-    assert both.work.api_calls == Counter(earlier.work.api_calls) + Counter(later.work.api_calls)
-    assert replace(both.known, already_there=0) == replace(later.known, already_there=0)
+    assert both.report.created == earlier.report.created + later.report.created
+    assert both.report.api_calls == Counter(earlier.report.api_calls) + Counter(later.report.api_calls)
+    last = ("selected", "failed", "unfinished", "deletion_brake", "problems", "problems_not_listed")
+    assert [getattr(both.report, name) for name in last] == [getattr(later.report, name) for name in last]
+    assert (both.failures, both.measured) == (later.failures, later.measured)
 
 
 @given(read_rounds, crashes)
-def test_after_a_crash_what_was_known_before_still_stands(earlier: RegionReport, crash: RegionReport) -> None:
+def test_crash_leaves_what_was_known_before(earlier: RegionPart, crash: RegionPart) -> None:
     both = combined(earlier, crash)
 
-    assert both.standing == earlier.standing
-    assert both.status == "failed"
-    assert told(both)["problems"][0]["code"] == "Sandbox.Timedout"
+    assert (both.report.selected, both.report.already_there) == (earlier.report.selected, earlier.report.already_there)
+    assert (both.report.status, both.failures, both.measured) == ("failed", earlier.failures, earlier.measured)
+    assert both.report.problems[0].code == "Sandbox.Timedout"
 
 
-def test_a_region_that_could_be_read_in_the_end_has_no_trace_of_an_earlier_crash() -> None:
-    assert combined(CRASH, replace(_report(ONE), region="r")).status == "completed"
+def test_earlier_crash_leaves_no_trace_in_a_region_read_at_last() -> None:
+    crash = _part(RegionResult(region="r", problem=TIMED_OUT))
+
+    assert combined(crash, replace(_part(ONE), region="r")).report.status == "completed"
 
 
 fates = st.lists(st.sampled_from(["created", "untold", "found", "failed", "unfinished"]), min_size=8, max_size=8)
 
 
 @given(st.lists(fates, min_size=1, max_size=6))
-def test_every_selected_volume_is_counted_once_however_many_rounds_and_lost_reports_it_takes(
+def test_every_volume_counts_once_however_many_rounds_it_takes(
     attempts: list[list[str]],
 ) -> None:
     done: dict[int, str] = {}
@@ -206,13 +199,13 @@ def test_every_selected_volume_is_counted_once_however_many_rounds_and_lost_repo
             "untold": Status.UNFINISHED,  # EC2 made it, and the answer was lost at the deadline
         }
         outcomes = [Outcome(statuses[what], f"vol-{n}", "CreateSnapshot") for n, what in fate.items()]
-        reports.append(_report(RegionResult(region="r", plan=plan, outcomes=outcomes)))
+        reports.append(_part(RegionResult(region="r", plan=plan, outcomes=outcomes)))
         done |= {n: what for n, what in fate.items() if what in ("created", "untold", "found")}
 
     so_far = reports[0]
     for report in reports[1:]:
         so_far = combined(so_far, report)
 
-    sums = told(so_far)
-    assert sums["selected"] == sums["created"] + sums["already_there"] + sums["failed"] + sums["unfinished"] == 8
-    assert sums["created"] == list(done.values()).count("created")
+    sums = so_far.report
+    assert sums.selected == sums.created + sums.already_there + sums.failed + sums.unfinished == 8
+    assert sums.created == list(done.values()).count("created")

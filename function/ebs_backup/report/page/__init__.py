@@ -1,20 +1,23 @@
 """The run report as one page that a manager can read: what is covered, what is not, and what to do about it.
 
-Made of the report's JSON alone, so that the page of a stored report can be made again. It summarises; the JSON has it
-all. Knows nothing of runs, of EC2, or of where pages are kept.
+Made of the report alone, so that the page of a stored report can be made again. It summarises; the JSON has it all.
+Knows nothing of runs, of EC2, or of where pages are kept.
 """
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
-from ebs_backup.report.findings import Report, findings, headline, tone
+from ebs_backup.plan.coverage import Coverage
+from ebs_backup.report.findings import assessment, findings, headline
+from ebs_backup.report.keys import EarlierRun
+from ebs_backup.report.schema import Report
+from ebs_backup.report.words import GAP, age, counted, duration, number, share
 
 from .charts import bar, tick
-from .markup import GAP, Markup, age, code, counted, duration, element, foreign, number, share
+from .markup import Markup, code, element, foreign
 from .sections import SECTIONS, fact, facts, section
 from .style import STYLE
 
@@ -29,7 +32,7 @@ _CONTENT_SECURITY_POLICY = (
 _BADGES = {"good": "All is well", "bad": "Needs attention", "unknown": "Nothing to judge"}
 
 
-def page(report: Report, history: Sequence[Mapping[str, Any]], *, json_name: str | None = None) -> str:
+def page(report: Report, history: Sequence[EarlierRun], *, json_name: str | None = None) -> str:
     """Return the page of a report, which shows the runs before it too, oldest first, and links the JSON beside it."""
     head = element(
         "head",
@@ -39,7 +42,7 @@ def page(report: Report, history: Sequence[Mapping[str, Any]], *, json_name: str
         element("meta", name="robots", content="noindex"),
         element("meta", name="referrer", content="no-referrer"),
         element("link", rel="icon", href="data:,"),
-        element("title", f"EBS backup {report['policy'][:MAX_NAME]}: {headline(report)}"),
+        element("title", f"EBS backup {report.deployment[:MAX_NAME]}: {headline(report)}"),
         element("style", Markup(STYLE)),
     )
     sections = [make(report) for make in SECTIONS]
@@ -49,9 +52,9 @@ def page(report: Report, history: Sequence[Mapping[str, Any]], *, json_name: str
 
 
 def _header(report: Report) -> Markup:
-    mood = tone(report)
-    badges = [element("span", _BADGES[mood], class_=f"badge {mood}")]
-    if report["dry_run"]:
+    judged = assessment(report)
+    badges = [element("span", _BADGES[judged], class_=f"badge {judged}")]
+    if report.dry_run:
         badges.append(element("span", "Dry run: nothing was changed", class_="badge unknown"))
     items = [element("li", element("a", each.text, href=f"#{each.section}")) for each in findings(report)]
     return element(
@@ -64,36 +67,36 @@ def _header(report: Report) -> Markup:
 
 
 def _what_ran(report: Report) -> Iterable[str]:
-    started = datetime.fromisoformat(report["started_at"]).astimezone(UTC)
+    started = datetime.fromisoformat(report.started_at).astimezone(UTC)
     yield "EBS backup "
-    yield foreign(report["policy"], MAX_NAME)
+    yield foreign(report.deployment, MAX_NAME)
     yield f": run of {started.day} {started:%B %Y, %H:%M} UTC, "
-    yield f"{counted(len(report['regions']), 'region')} in {duration(report['duration_seconds'])}."
+    yield f"{counted(len(report.regions), 'region')} in {duration(report.duration_seconds)}."
 
 
 # --- coverage, now and in the last runs ---
 
 
-def _coverage(report: Report, history: Sequence[Mapping[str, Any]]) -> Markup:
-    coverage, ages = report["coverage"], report["recovery_point_age"]
+def _coverage(report: Report, history: Sequence[EarlierRun]) -> Markup:
+    coverage, ages = report.coverage, report.recovery_point_age
     strip = [_strip(report, history)] if history else []
-    if not coverage["selected"]:
+    if not coverage.selected:
         return section("coverage", "Coverage", element("p", "There is nothing to cover."), *strip)
     return section(
         "coverage",
         "Coverage",
         _share_covered(coverage),
         facts(
-            fact("Objective", age(coverage["objective_hours"])),
-            fact("Oldest recovery point", _age(ages["max_hours"])),
-            fact("Median age", _age(ages["median_hours"])),
+            fact("Objective", age(coverage.objective_hours)),
+            fact("Oldest recovery point", _age(ages.max_hours)),
+            fact("Median age", _age(ages.median_hours)),
         ),
         *strip,
     )
 
 
-def _share_covered(coverage: Mapping[str, Any]) -> Markup:
-    selected, covered = coverage["selected"], coverage["covered"]
+def _share_covered(coverage: Coverage) -> Markup:
+    selected, covered = coverage.selected, coverage.covered
     words = f"{number(covered)} of {counted(selected, 'selected volume')} {'has' if covered == 1 else 'have'}"
     return element(
         "div",
@@ -101,9 +104,7 @@ def _share_covered(coverage: Mapping[str, Any]) -> Markup:
         element(
             "div",
             bar([("good", covered), ("bad", selected - covered)], selected),
-            element(
-                "p", f"{words} a completed snapshot of the last {age(coverage['objective_hours'])}, whoever made it."
-            ),
+            element("p", f"{words} a completed snapshot of the last {age(coverage.objective_hours)}, whoever made it."),
             class_="stack",
         ),
         class_="coverage",
@@ -114,12 +115,11 @@ def _age(hours: float | None) -> str:
     return "none" if hours is None else age(hours)
 
 
-def _strip(report: Report, history: Sequence[Mapping[str, Any]]) -> Markup:
+def _strip(report: Report, history: Sequence[EarlierRun]) -> Markup:
     """Return the last runs, this one included, each as high as its coverage."""
-    percent = report["coverage"]["percent"]
-    this = {"run_id": report["run_id"], "status": report["status"], "covered_percent": percent}
-    runs = [*(run for run in history if run["run_id"] != this["run_id"]), this][-MAX_RUNS:]
-    good = sum(_mood(run) == "good" for run in runs)
+    this = EarlierRun(report.run_id, report.status, report.coverage.percent)
+    runs = [*(run for run in history if run.run_id != this.run_id), this][-MAX_RUNS:]
+    good = sum(_colour(run) == "good" for run in runs)
     return element(
         "div",
         element("h3", f"The last {counted(len(runs), 'run')}, up to this one"),
@@ -127,7 +127,7 @@ def _strip(report: Report, history: Sequence[Mapping[str, Any]]) -> Markup:
         element(
             "p",
             f"{number(good)} of {number(len(runs))} completed with every volume covered, since ",
-            foreign(runs[0]["run_id"]),
+            foreign(runs[0].run_id),
             ".",
             class_="small muted",
         ),
@@ -135,27 +135,29 @@ def _strip(report: Report, history: Sequence[Mapping[str, Any]]) -> Markup:
     )
 
 
-def _run(run: Mapping[str, Any]) -> Markup:
-    percent = run["covered_percent"]
+def _run(run: EarlierRun) -> Markup:
+    percent = run.covered_percent
     coverage = "no volume selected" if percent is None else f"{percent:g}{GAP}% covered"
-    words = f"{run['run_id']}: {run['status']}, {coverage}"
+    words = f"{run.run_id}: {run.status}, {coverage}"
     hidden = element("span", foreign(words), class_="hidden")
-    return element("li", hidden, tick(_mood(run), 100 if percent is None else percent), title=words)
+    return element("li", hidden, tick(_colour(run), 100 if percent is None else percent), title=words)
 
 
-def _mood(run: Mapping[str, Any]) -> str:
-    if run["status"] == "failed":
+def _colour(run: EarlierRun) -> str:
+    if run.status == "failed":
         return "bad"
-    if run["covered_percent"] is None:
+    if run.covered_percent is None:
         return "unknown"
-    return "good" if run["covered_percent"] == 100 else "warn"  # noqa: PLR2004 - a percentage
+    return "good" if run.covered_percent == 100 else "warn"  # noqa: PLR2004 - a percentage
 
 
 # --- whence it comes ---
 
 
 def _footer(report: Report, json_name: str | None) -> Markup:
-    calls, throttled = (_calls(report, key) for key in ("api_calls", "throttled_calls"))
+    regions = report.regions.values()
+    calls = sum(sum(region.api_calls.values()) for region in regions)
+    throttled = sum(sum(region.throttled_calls.values()) for region in regions)
     link = (
         element("a", "The whole report as JSON", href=f"./{quote(json_name)}", type="application/json")
         if json_name
@@ -163,7 +165,7 @@ def _footer(report: Report, json_name: str | None) -> Markup:
     )
     return element(
         "footer",
-        element("p", "Run ", code(report["run_id"]), f", report schema {report['schema']}. ", link),
+        element("p", "Run ", code(report.run_id), f", report schema {report.schema}. ", link),
         element("p", f"{counted(calls, 'EC2 call')}, {number(throttled)} of them throttled by EC2."),
         element(
             "p",
@@ -171,7 +173,3 @@ def _footer(report: Report, json_name: str | None) -> Markup:
             "a new volume has as long from its creation.",
         ),
     )
-
-
-def _calls(report: Report, key: str) -> int:
-    return sum(sum(region[key].values()) for region in report["regions"].values())

@@ -1,18 +1,19 @@
-"""The sections of the report's page below its head: volumes without cover, problems, regions, ages, and what was done.
+"""The sections of the report's page below its head: uncovered volumes, problems, regions, ages, and what was done.
 
 Each is made of the report and left out where there is nothing to tell.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
-from typing import Any
+from dataclasses import fields
 
-from ebs_backup.model.remedies import remedy
-from ebs_backup.report.findings import Report, is_unread, uncovered
+from ebs_backup.plan.coverage import VolumeCoverage
+from ebs_backup.report.findings import is_unread, uncovered
+from ebs_backup.report.schema import RegionReport, Report, ReportedProblem, Totals
+from ebs_backup.report.words import age, counted, number
 
 from .charts import bar
-from .markup import Markup, age, code, counted, element, foreign, join, number
+from .markup import Markup, code, element, foreign, join
 
 MAX_UNCOVERED = 100
 MAX_CODES = 25
@@ -41,12 +42,14 @@ _PLANNED = {
 }
 _REASONS = {
     "skipped_because": "Volumes skipped",
-    "apart_because": "Snapshots taken one by one, not as a crash-consistent set",
+    "one_by_one_because": "Snapshots taken one by one, not as a crash-consistent set",
     "deleted_because": "Snapshots deleted",
     "kept_because": "Snapshots kept though due",
 }
 _ENDINGS = {
     "failed": "failed",
+    "denied": "denied, as expected",
+    "not_read": "not read",
     "unfinished": "not finished",
     "set_refused": "done one by one instead",
     "kept": "kept",
@@ -69,18 +72,16 @@ def fact(name: str, value: str, class_: str | None = None) -> Markup:
     return element("div", element("dt", name), element("dd", value), class_=class_)
 
 
-# --- volumes without cover ---
+# --- volumes that are not covered ---
 
 
 def _uncovered(report: Report) -> Markup | None:
     """Return the volumes that are not covered, those without any snapshot first, then the oldest."""
     missing = uncovered(report)
-    listed = [(name, entry) for name, region in report["regions"].items() for entry in region["uncovered"]]
+    listed = [(name, entry) for name, region in report.regions.items() for entry in region.uncovered]
     if not missing:
         return None
-    listed.sort(
-        key=lambda each: (each[1]["newest_snapshot_id"] is not None, -each[1]["age_hours"], each[1]["volume_id"])
-    )
+    listed.sort(key=lambda each: (each[1].newest_snapshot_id is not None, -each[1].age_hours, each[1].volume_id))
     shown = listed[:MAX_UNCOVERED]
     return section(
         "uncovered",
@@ -89,31 +90,31 @@ def _uncovered(report: Report) -> Markup | None:
             f"{number(len(shown))} of {counted(missing, 'volume')}, the oldest recovery point first",
             {"Volume": "first", "Newest recovery point, why, and what to do": None},
             [_uncovered_row(region, entry) for region, entry in shown],
-            "told",
+            "prose",
         ),
     )
 
 
-def _uncovered_row(region: str, entry: Mapping[str, Any]) -> Row:
-    name = [element("div", foreign(entry["name"], MAX_NAME))] if entry["name"] else []
+def _uncovered_row(region: str, entry: VolumeCoverage) -> Row:
+    name = [element("div", foreign(entry.name, MAX_NAME))] if entry.name else []
     return (
-        join([code(entry["volume_id"]), *name, element("div", region, class_="small muted")]),
+        join([code(entry.volume_id), *name, element("div", region, class_="small muted")]),
         join(
             [
                 element("div", *_newest(entry)),
-                element("div", foreign(entry["reason"])),
-                element("div", foreign(entry["remedy"]), class_="muted"),
+                element("div", foreign(entry.reason)),
+                element("div", foreign(entry.remedy), class_="muted"),
             ]
         ),
     )
 
 
-def _newest(entry: Mapping[str, Any]) -> Iterator[Markup | str]:
+def _newest(entry: VolumeCoverage) -> Iterator[Markup | str]:
     """Yield how old the newest recovery point is, which snapshot it is, and whose."""
-    hours, snapshot_id, by = age(entry["age_hours"]), entry["newest_snapshot_id"], entry["newest_by"]
+    hours, snapshot_id, by = age(entry.age_hours), entry.newest_snapshot_id, entry.newest_by
     yield element("span", f"{hours} old" if snapshot_id else f"No recovery point in {hours}", class_="text-bad")
     if snapshot_id:
-        yield join([": ", code(snapshot_id), " by ", foreign(by, MAX_NAME)])
+        yield join([": ", code(snapshot_id), " by ", foreign(by or "", MAX_NAME)])
 
 
 # --- problems ---
@@ -121,11 +122,11 @@ def _newest(entry: Mapping[str, Any]) -> Iterator[Markup | str]:
 
 def _problems(report: Report) -> Markup | None:
     """Return the problems by their codes, those first that fail the run, each with its remedy."""
-    by_code: dict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
-    for name, region in sorted(report["regions"].items(), key=lambda item: item[1]["status"] != "failed"):
-        for problem in region["problems"]:
-            by_code[problem["code"]].append((name, problem))
-    unlisted = sum(region["problems_not_listed"] for region in report["regions"].values())
+    by_code: dict[str, list[tuple[str, ReportedProblem]]] = defaultdict(list)
+    for name, region in sorted(report.regions.items(), key=lambda item: item[1].status != "failed"):
+        for problem in region.problems:
+            by_code[problem.code].append((name, problem))
+    unlisted = sum(region.problems_not_listed for region in report.regions.values())
     if not by_code:
         return None
     codes = sorted(by_code, key=lambda c: not any(_fails(report, *each) for each in by_code[c]))
@@ -133,19 +134,18 @@ def _problems(report: Report) -> Markup | None:
     return section(
         "problems",
         "Problems, and what to do about them",
-        *(_problem(report, error_code, by_code[error_code]) for error_code in codes[:MAX_CODES]),
+        *(_problem(error_code, by_code[error_code]) for error_code in codes[:MAX_CODES]),
         element("p", f"{counted(unlisted, 'further problem')} not listed here.", class_="muted") if unlisted else "",
     )
 
 
-def _fails(report: Report, region: str, problem: Mapping[str, Any]) -> bool:
-    ending = problem.get("status", "failed")
-    return report["regions"][region]["status"] == "failed" and ending in ("failed", "unfinished")
+def _fails(report: Report, region: str, problem: ReportedProblem) -> bool:
+    return report.regions[region].status == "failed" and problem.status in ("failed", "unfinished", "not_read")
 
 
-def _problem(report: Report, error_code: str, occurrences: Sequence[tuple[str, Mapping[str, Any]]]) -> Markup:
+def _problem(error_code: str, occurrences: Sequence[tuple[str, ReportedProblem]]) -> Markup:
     title = code(error_code) if error_code else "Out of time"
-    rows = [_occurrence(report, region, problem) for region, problem in occurrences[:MAX_EXAMPLES]]
+    rows = [_occurrence(region, problem) for region, problem in occurrences[:MAX_EXAMPLES]]
     regions = len({region for region, _ in occurrences})
     caption = f"{counted(len(occurrences), 'occurrence')} in {counted(regions, 'region')}" + (
         f", the first {number(len(rows))}" if len(rows) < len(occurrences) else ""
@@ -153,19 +153,17 @@ def _problem(report: Report, error_code: str, occurrences: Sequence[tuple[str, M
     return element(
         "article",
         element("h3", title),
-        element("p", remedy(error_code)),
-        _table(caption, {"Where": "first", "What": None}, rows, "told"),
+        element("p", occurrences[0][1].remedy),
+        _table(caption, {"Where": "first", "What": None}, rows, "prose"),
     )
 
 
-def _occurrence(report: Report, region: str, problem: Mapping[str, Any]) -> Row:
-    about = problem.get("snapshot_id") or problem.get("volume_id")
-    expected = ", as expected" if report["regions"][region]["status"] == "denied" else ""
-    ending = _ENDINGS[problem["status"]] if "status" in problem else "not read"
-    operation = f"{problem['operation']}: " if problem["operation"] else ""
+def _occurrence(region: str, problem: ReportedProblem) -> Row:
+    about = problem.snapshot_id or problem.volume_id
+    operation = f"{problem.operation}: " if problem.operation else ""
     return (
         join([code(about) if about else "the whole region", element("div", region, class_="small muted")]),
-        join([f"{operation}{ending}{expected}", element("div", foreign(problem["message"]), class_="muted")]),
+        join([f"{operation}{_ENDINGS[problem.status]}", element("div", foreign(problem.message), class_="muted")]),
     )
 
 
@@ -174,12 +172,12 @@ def _occurrence(report: Report, region: str, problem: Mapping[str, Any]) -> Row:
 
 def _regions(report: Report) -> Markup | None:
     """Return a bar for each region in which there is anything, all to the same scale."""
-    busy = {name: region for name, region in report["regions"].items() if not _is_quiet(region)}
-    quiet = [name for name in report["regions"] if name not in busy]
-    if not report["regions"]:
+    busy = {name: region for name, region in report.regions.items() if not _is_quiet(region)}
+    quiet = [name for name in report.regions if name not in busy]
+    if not report.regions:
         return None
-    largest = max((region["selected"] for region in busy.values()), default=0)
-    order = sorted(busy, key=lambda name: (-busy[name]["selected"], name))
+    largest = max((region.selected for region in busy.values()), default=0)
+    order = sorted(busy, key=lambda name: (-busy[name].selected, name))
     rows = [(name, _region_bar(busy[name], largest)) for name in order]
     return section(
         "regions",
@@ -190,19 +188,21 @@ def _regions(report: Report) -> Markup | None:
     )
 
 
-def _is_quiet(region: Mapping[str, Any]) -> bool:
+def _is_quiet(region: RegionReport) -> bool:
     work = ("selected", "created", "tagged", "deleted", "kept", "skipped", "failed", "unfinished")
-    return not (is_unread(region) or region["deletion_brake"] or any(region[count] for count in work))
+    return not (is_unread(region) or region.deletion_brake or any(getattr(region, count) for count in work))
 
 
-def _region_bar(region: Mapping[str, Any], largest: int) -> Markup:
-    selected, covered = region["selected"], region["covered"]
-    failures = region["failed"] + region["unfinished"]
+def _region_bar(region: RegionReport, largest: int) -> Markup:
+    selected, covered = region.selected, region.covered
+    failures = region.failed + region.unfinished
     if is_unread(region):
-        words = "not read, as expected" if region["status"] == "denied" else "not read: nothing is known of its volumes"
+        words = "not read, as expected" if region.status == "denied" else "not read: nothing is known of its volumes"
         return join([bar([("unknown", 1)], 1), element("div", words, class_="small muted")])
     parts = [f"{number(covered)} of {number(selected)} covered"]
-    parts += [f"{number(region[k])} {k}" for k in ("created", "deleted", "kept", "skipped") if region[k]]
+    parts += [
+        f"{number(count)} {k}" for k in ("created", "deleted", "kept", "skipped") if (count := getattr(region, k))
+    ]
     bars = [bar([("good", covered), ("bad", selected - covered)], largest)]
     bars += [bar([("warn", failures)], max(largest, failures))] if failures else []
     bad = [", ", element("span", f"{number(failures)} failed", class_="text-warn")] if failures else []
@@ -225,16 +225,16 @@ def _legend(kinds: Mapping[str, str]) -> Markup:
 
 def _recovery_points(report: Report) -> Markup | None:
     """Return how old the recovery points are and who made them."""
-    ages, objective = report["recovery_point_age"], report["coverage"]["objective_hours"]
-    if not report["coverage"]["selected"]:
+    ages, objective = report.recovery_point_age, report.coverage.objective_hours
+    if not report.coverage.selected:
         return None
-    bounds = [0, *(bucket["up_to_hours"] for bucket in ages["histogram"])]
+    lows = [0.0, *(each.up_to_hours or 0.0 for each in ages.histogram)]
     rows = [
-        (_bucket(low, high), _bucket_mood(low, high, objective), bucket["volumes"])
-        for (low, high), bucket in zip(pairwise(bounds), ages["histogram"], strict=True)
+        (_class_name(low, each.up_to_hours), _class_colour(low, each.up_to_hours, objective), each.volumes)
+        for low, each in zip(lows, ages.histogram, strict=False)
     ]
-    rows.append(("no snapshot", "warn", ages["never"]))
-    makers = [(foreign(maker, MAX_NAME), "good", count) for maker, count in _most(report["recovery_points_by"])]
+    rows.append(("no snapshot", "warn", ages.never))
+    makers = [(foreign(maker, MAX_NAME), "good", count) for maker, count in _most(report.recovery_points_by)]
     return section(
         "ages",
         "Recovery points",
@@ -247,11 +247,11 @@ def _recovery_points(report: Report) -> Markup | None:
     )
 
 
-def _bucket(low: float, high: float | None) -> str:
+def _class_name(low: float, high: float | None) -> str:
     return f"over {age(low)}" if high is None else f"up to {age(high)}"
 
 
-def _bucket_mood(low: float, high: float | None, objective: float) -> str:
+def _class_colour(low: float, high: float | None, objective: float) -> str:
     if high is not None and high <= objective:
         return "good"
     return "bad" if low >= objective else "warn"
@@ -262,7 +262,7 @@ def _bars(caption: str, first: str, rows: Sequence[tuple[str, str, int]]) -> Mar
     return _table(
         caption,
         {first: "name", "Bar": "bars", "Volumes": "count"},
-        [(name, bar([(mood, count)], most), number(count)) for name, mood, count in rows],
+        [(name, bar([(colour, count)], most), number(count)) for name, colour, count in rows],
     )
 
 
@@ -271,18 +271,16 @@ def _bars(caption: str, first: str, rows: Sequence[tuple[str, str, int]]) -> Mar
 
 def _done(report: Report) -> Markup:
     """Return the run's counts, and the reasons for what it did and for what it left alone."""
-    regions = report["regions"].items()
-    brakes = [
-        element("li", f"{name}: ", foreign(each["deletion_brake"])) for name, each in regions if each["deletion_brake"]
-    ]
+    regions = report.regions.items()
+    brakes = [element("li", f"{name}: ", foreign(each.deletion_brake)) for name, each in regions if each.deletion_brake]
     because = {title: _summed(report, key) for key, title in _REASONS.items()}
     return section(
         "done",
-        "What this run would do" if report["dry_run"] else "What this run did",
+        "What this run would do" if report.dry_run else "What this run did",
         _planned(report)
-        if report["dry_run"]
-        else facts(*(_total(count, report["totals"][count]) for count in _TOTALS)),
-        element("p", f"Retention: {report['retention']}.", class_="muted"),
+        if report.dry_run
+        else facts(*(_total(count.name, getattr(report.totals, count.name)) for count in fields(Totals))),
+        element("p", f"Retention: {report.retention}.", class_="muted"),
         *(
             [element("h3", "Held back by the deletion brake"), element("ul", *brakes, class_="findings")]
             if brakes
@@ -323,7 +321,7 @@ def _reasons(title: str, reasons: Mapping[str, int]) -> Markup:
 
 def _summed(report: Report, key: str) -> Counter[str]:
     """Add up the counts that each region has under a key."""
-    return sum((Counter(region[key]) for region in report["regions"].values()), Counter())
+    return sum((Counter(getattr(region, key)) for region in report.regions.values()), Counter())
 
 
 def _most(counts: Mapping[str, int], most: int | None = None) -> list[tuple[str, int]]:

@@ -98,10 +98,10 @@ footer { color: var(--muted); font-size: .875rem; padding-top: 0; display: grid;
 @media (max-width: 30rem) {
   th, td { padding-right: .5rem; }
   .name { width: 6.6rem; } td.count, th.count { width: 3.6rem; }
-  .told thead { position: absolute; clip-path: inset(50%); }
-  .told :is(tbody, tr, th, td) { display: block; width: auto; }
-  .told th { padding-block: .75rem .25rem; }
-  .told td { border: 0; padding-top: 0; }
+  .prose thead { position: absolute; clip-path: inset(50%); }
+  .prose :is(tbody, tr, th, td) { display: block; width: auto; }
+  .prose th { padding-block: .75rem .25rem; }
+  .prose td { border: 0; padding-top: 0; }
 }
 @media print {
   :root { --ground: #fff; font-size: 13px; }

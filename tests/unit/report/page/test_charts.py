@@ -18,12 +18,12 @@ def test_segments_stand_side_by_side_on_a_track() -> None:
     ]
 
 
-def test_a_single_one_of_many_can_be_seen() -> None:
+def test_single_one_of_many_can_be_seen() -> None:
     assert _rects(bar([("good", 1), ("bad", 1)], 20_000))[1:] == [("good", 0, LEAST), ("bad", LEAST, LEAST)]
 
 
 @pytest.mark.parametrize("whole", [20_000, 1_000_000])
-def test_nothing_reaches_beyond_the_bar(whole: int) -> None:
+def test_segments_stay_within_the_bar(whole: int) -> None:
     _, good, bad = _rects(bar([("good", whole - 1), ("bad", 1)], whole))
 
     assert good[1] + good[2] <= WIDTH
@@ -31,10 +31,10 @@ def test_nothing_reaches_beyond_the_bar(whole: int) -> None:
     assert bad[2] == LEAST
 
 
-def test_of_nothing_there_is_only_the_track() -> None:
+def test_bar_of_nothing_is_only_the_track() -> None:
     assert _rects(bar([("good", 0)], 0)) == [("track", 0, WIDTH)]
 
 
 @pytest.mark.parametrize(("percent", "height"), [(100, TICK_HEIGHT), (50, TICK_HEIGHT / 2), (0, TICK_HEIGHT * 0.15)])
-def test_a_tick_is_as_high_as_its_percentage_and_never_nothing(percent: float, height: float) -> None:
+def test_tick_is_as_high_as_its_percentage_and_never_nothing(percent: float, height: float) -> None:
     assert f'height="{height:g}" y="{TICK_HEIGHT - height:g}"' in tick("good", percent)

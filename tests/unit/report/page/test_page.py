@@ -4,13 +4,17 @@ import base64
 import hashlib
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
 
+from ebs_backup.plan.coverage import AgeClass
+from ebs_backup.report.keys import EarlierRun
 from ebs_backup.report.page import page
 from ebs_backup.report.page.sections import MAX_CODES, MAX_UNCOVERED
+from ebs_backup.report.schema import Report
 from tests.unit.builders import RUN
 from tests.unit.reports import (
     BRAKED,
@@ -22,7 +26,6 @@ from tests.unit.reports import (
     PLANNED,
     UNREAD,
     VARIED,
-    Json,
     hostile,
     huge,
     lacking,
@@ -65,7 +68,7 @@ class Parsed(HTMLParser):
         return "".join(text for path, text in self.texts if "style" not in path).replace("\u00a0", " ")
 
 
-def _parsed(report: Json, *history: Json) -> Parsed:
+def _parsed(report: Report, *history: EarlierRun) -> Parsed:
     return Parsed(page(report, history))
 
 
@@ -88,7 +91,7 @@ each = pytest.mark.parametrize("report", ALL.values(), ids=ALL.keys())
 
 
 @each
-def test_every_page_is_well_formed_and_small(report: Json) -> None:
+def test_every_page_is_well_formed_and_small(report: Report) -> None:
     text = page(report, [run_before(n) for n in range(1, 20)])
 
     assert text.startswith("<!doctype html>")
@@ -97,7 +100,7 @@ def test_every_page_is_well_formed_and_small(report: Json) -> None:
 
 
 @each
-def test_every_page_is_accessible_in_its_structure(report: Json) -> None:
+def test_every_page_is_accessible_in_its_structure(report: Report) -> None:
     parsed = _parsed(report)
     tags = Counter(tag for tag, _ in parsed.elements)
     levels = [int(tag[1]) for tag, _ in parsed.elements if re.fullmatch(r"h\d", tag)]
@@ -112,7 +115,7 @@ def test_every_page_is_accessible_in_its_structure(report: Json) -> None:
 
 
 @each
-def test_links_within_a_page_lead_somewhere(report: Json) -> None:
+def test_links_within_a_page_lead_somewhere(report: Report) -> None:
     elements = _parsed(report).elements
     ids = {attributes.get("id") for _, attributes in elements}
 
@@ -121,7 +124,7 @@ def test_links_within_a_page_lead_somewhere(report: Json) -> None:
 
 
 @each
-def test_a_page_takes_nothing_from_anywhere_and_runs_nothing(report: Json) -> None:
+def test_page_takes_nothing_from_anywhere_and_runs_nothing(report: Report) -> None:
     text = page(report, [])
     parsed = Parsed(text)
     digest = base64.b64encode(hashlib.sha256(parsed.within("style").encode()).digest()).decode()
@@ -141,7 +144,7 @@ def test_a_page_takes_nothing_from_anywhere_and_runs_nothing(report: Json) -> No
 
 
 @each
-def test_what_cannot_be_seen_or_turns_the_direction_of_writing_is_never_in_a_page(report: Json) -> None:
+def test_page_holds_no_invisible_or_direction_changing_mark(report: Report) -> None:
     assert UNSEEN.findall(page(report, [])) == []
 
 
@@ -175,7 +178,7 @@ def test_what_cannot_be_seen_or_turns_the_direction_of_writing_is_never_in_a_pag
         (reported(UNREAD), "Needs attention", "1 region could not be read"),
     ],
 )
-def test_a_badge_and_a_headline_say_how_it_stands(report: Json, badge: str, headline: str) -> None:
+def test_badge_and_a_headline_say_how_it_stands(report: Report, badge: str, headline: str) -> None:
     parsed = _parsed(report)
 
     assert parsed.within("h1") == headline
@@ -183,7 +186,7 @@ def test_a_badge_and_a_headline_say_how_it_stands(report: Json, badge: str, head
     assert headline in parsed.within("title")
 
 
-def test_what_needs_attention_is_listed_with_links_to_more() -> None:
+def test_findings_are_listed_with_links_to_more() -> None:
     parsed = _parsed(reported(VARIED, UNREAD, BRAKED, uncovered=TWO_REGIONS))
     links = [a["href"] for tag, a in parsed.elements if tag == "a"]
 
@@ -197,20 +200,20 @@ def test_what_needs_attention_is_listed_with_links_to_more() -> None:
     )
 
 
-def test_of_many_regions_that_could_not_be_read_only_some_are_named() -> None:
+def test_only_some_of_many_unread_regions_are_named() -> None:
     results = [type(UNREAD)(region=f"r-{n}", problem=UNREAD.problem) for n in range(9)]
 
     assert "in r-0, r-1, r-2, r-3, r-4 and 4 more regions, which" in _parsed(reported(*results)).text
 
 
-def test_a_region_that_is_denied_as_expected_needs_no_attention() -> None:
+def test_region_that_is_denied_as_expected_needs_no_attention() -> None:
     parsed = _parsed(reported(ONE, CLOSED))
 
     assert not [a for tag, a in parsed.elements if tag == "a"]
     assert "not read, as expected" in parsed.text
 
 
-def test_a_dry_run_says_that_it_changed_nothing_and_what_it_would_do() -> None:
+def test_dry_run_says_that_it_changed_nothing_and_what_it_would_do() -> None:
     text = _parsed(ALL["a dry run"]).text
 
     assert "Dry run: nothing was changed" in text
@@ -222,7 +225,7 @@ def test_a_dry_run_says_that_it_changed_nothing_and_what_it_would_do() -> None:
 # --- the sections ---
 
 
-def test_a_hundred_percent_is_only_claimed_when_no_volume_is_missing() -> None:
+def test_hundred_percent_is_only_claimed_when_no_volume_is_missing() -> None:
     plan = type(VARIED.plan)("eu-west-1", 20_000)  # type: ignore[misc]
     result = type(ONE)(region="eu-west-1", plan=plan)
 
@@ -230,7 +233,7 @@ def test_a_hundred_percent_is_only_claimed_when_no_volume_is_missing() -> None:
     assert "100 %" in _parsed(reported(result)).text
 
 
-def test_a_volume_that_is_not_covered_is_shown_with_its_name_its_age_the_reason_and_the_remedy() -> None:
+def test_uncovered_volume_has_name_age_reason_and_remedy() -> None:
     text = _parsed(reported(VARIED, uncovered=TWO_REGIONS)).text
 
     assert (
@@ -241,7 +244,7 @@ def test_a_volume_that_is_not_covered_is_shown_with_its_name_its_age_the_reason_
     assert text.index("vol-2orders") < text.index("vol-1orders"), "without any snapshot comes first"
 
 
-def test_each_problem_is_shown_once_for_all_its_occurrences_with_its_remedy() -> None:
+def test_each_problem_is_shown_once_with_its_remedy() -> None:
     parsed = _parsed(reported(VARIED, UNREAD))
     problems = parsed.text.partition("Problems, and what to do about them")[2]
 
@@ -262,7 +265,7 @@ def test_problems_beyond_what_a_page_holds_are_counted() -> None:
     assert f"{MAX_UNCOVERED} of {34 * HUGE_REGION:,} volumes" in text
 
 
-def test_every_region_with_something_in_it_has_a_bar_and_the_others_are_named() -> None:
+def test_busy_region_has_a_bar_and_idle_ones_are_named() -> None:
     text = _parsed(reported(VARIED, EMPTY, UNREAD, uncovered=TWO_REGIONS)).text
 
     assert "eu-west-13 of 5 covered, 2 created, 1 deleted, 1 kept, 2 skipped, 3 failed" in text
@@ -283,14 +286,18 @@ def test_recovery_points_are_shown_by_age_and_by_who_made_them() -> None:
 
 def test_ages_beyond_the_objective_look_different_from_those_within() -> None:
     made = reported(ONE)
-    made["coverage"]["objective_hours"] = 30.0
-    made["recovery_point_age"]["histogram"] = [{"up_to_hours": bound, "volumes": 1} for bound in (24, 26, 48, 96, None)]
+    classes = tuple(AgeClass(bound, volumes=1) for bound in (24, 26, 48, 96, None))
+    made = replace(
+        made,
+        coverage=replace(made.coverage, objective_hours=30.0),
+        recovery_point_age=replace(made.recovery_point_age, histogram=classes),
+    )
     fills = [a["class"] for tag, a in _parsed(made).elements if tag == "rect" and a["class"] != "track"]
 
     assert fills[-6:] == ["good", "good", "warn", "bad", "bad", "good"], "the last is who made them"
 
 
-def test_what_was_done_and_left_alone_is_counted_by_reason() -> None:
+def test_work_and_skips_are_counted_by_reason() -> None:
     text = _parsed(reported(VARIED, BRAKED)).text.partition("What this run did")[2]
 
     assert "Volumes skipped" in text
@@ -309,7 +316,7 @@ def test_reasons_beyond_the_most_frequent_are_summed_up() -> None:
 # --- the last runs ---
 
 
-def test_the_last_runs_are_shown_with_this_one_as_the_last() -> None:
+def test_last_runs_are_shown_with_this_one_as_the_last() -> None:
     parsed = _parsed(reported(ONE), run_before(3, percent=None), run_before(2, "failed", 80.5), run_before(1))
 
     assert "2 of 4 completed with every volume covered, since 2026-11-20T03:00:00Z." in parsed.text
@@ -321,7 +328,7 @@ def test_the_last_runs_are_shown_with_this_one_as_the_last() -> None:
     ]
 
 
-def test_a_run_that_was_tried_again_is_shown_once_and_at_most_thirty_are() -> None:
+def test_retried_run_is_shown_once_among_thirty_at_most() -> None:
     history = [run_before(n) for n in range(22, 0, -1)] * 2
     ticks = [
         a
@@ -336,15 +343,15 @@ def test_a_run_that_was_tried_again_is_shown_once_and_at_most_thirty_are() -> No
 # --- whence it comes ---
 
 
-def test_the_json_beside_it_is_linked_by_its_name_whatever_is_in_it() -> None:
+def test_json_is_linked_by_its_name_whatever_is_in_it() -> None:
     text = page(reported(ONE), [], json_name=f"{RUN}.completed.100.0.json")
 
     assert 'href="./2026-11-23T03%3A00%3A00Z.completed.100.0.json"' in text
     assert "report as JSON" not in page(reported(ONE), [])
 
 
-def test_a_hostile_text_is_shown_as_the_text_it_is() -> None:
-    text = _parsed(hostile(), run_before(1) | {"run_id": HOSTILE_NAME}).text
+def test_hostile_text_is_shown_as_the_text_it_is() -> None:
+    text = _parsed(hostile(), replace(run_before(1), run_id=HOSTILE_NAME)).text
 
     assert (
         '<script>alert("1")</script><img src=x onerror=alert(2)>\'"&amp;[U+202E]gnp.exe[U+2066][U+0000][U+001B][31m'

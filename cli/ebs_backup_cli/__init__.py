@@ -1,0 +1,1 @@
+"""The command `ebs-backup`, for operators; nothing of it is deployed."""

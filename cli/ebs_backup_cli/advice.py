@@ -1,0 +1,43 @@
+"""What an operator can do next, a sentence or two each."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from ebs_backup_cli.preview import Preview
+
+# An invocation of Lambda takes 15 minutes at most; the last of them are for the report.
+_INVOCATION_SECONDS = 14 * 60
+
+
+def problems(preview: Preview, timeout: float) -> Iterator[str]:
+    """Yield what to do about regions that were not read."""
+    if preview.timed_out:
+        yield f"Time ran out after {timeout:g} seconds: what was not read by then is missing. --timeout gives more."
+    regions: dict[str, list[str]] = defaultdict(list)
+    for each in preview.regions:
+        if each.problem and each.problem.code and not each.denied_as_expected:
+            regions[each.remedy].append(each.region)
+    for remedy, names in regions.items():
+        yield f"{', '.join(names)}: not read. {remedy}"
+
+
+def brakes(preview: Preview) -> Iterator[str]:
+    """Yield what to do about deletions that are held back."""
+    held = [each.region for each in preview.regions if each.plan and each.plan.brake]
+    if held:
+        yield (
+            f"{', '.join(held)}: the brake holds back all deletions. If every snapshot that is due may go, raise "
+            "max_deletions_percent or max_deletions_per_run for one run."
+        )
+
+
+def next_step(preview: Preview, *, of_a_file: bool, seconds: float) -> Iterator[str]:
+    """Yield what to do with a plan that took everything in."""
+    if not any(each.plan and each.plan.selected for each in preview.regions):
+        yield "No volume is selected. See whether --profile, --region and the tags are those you mean."
+    elif of_a_file:
+        yield "Nothing was changed. The deployment's next run does this."
+    else:
+        yield "Nothing was changed. Apply the Terraform module with these settings, and its next run does this."
+    if seconds > _INVOCATION_SECONDS and not preview.deployment.rounds_prefix:
+        yield "That is more than one invocation of Lambda can do: set engine = step_functions."

@@ -1,0 +1,43 @@
+"""Where the command writes: data to stdout, all else to stderr; colours and bars for terminals alone.
+
+rich goes by NO_COLOR, FORCE_COLOR and TERM itself: https://no-color.org, https://force-color.org
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+
+def stdout() -> Console:
+    """Return the console for data; it is no terminal if somebody reads it through a pipe."""
+    return Console(highlight=False, emoji=False)
+
+
+def stderr() -> Console:
+    """Return the console for everything else."""
+    return Console(stderr=True, highlight=False, emoji=False)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[str], object]]:
+    """Show on a terminal how many of some are through; the caller names each as it is. Nothing of it stays."""
+    console = stderr()
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[last]}")
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total, last="")
+        yield lambda last: bar.update(task, advance=1, last=last)
+
+
+def say(*notes: str) -> None:
+    """Write notes to stderr, a line each, after whatever went to stdout."""
+    sys.stdout.flush()
+    write(stderr(), *notes)
+
+
+def write(console: Console, *lines: str) -> None:
+    """Write lines of text; a terminal's are broken between words."""
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=not console.is_terminal)

@@ -1,0 +1,17 @@
+"""How the command ends: its exit codes, and the error that asks the operator for something else."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command says to a script; documented in `ebs-backup --help`."""
+
+    OK = 0
+    INCOMPLETE = 1  # a region could not be read, or the deletion brake would hold
+    BAD_INPUT = 2  # an option, a file, the credentials
+    INTERRUPTED = 130  # as a shell reports a program that Ctrl-C ended: 128 + SIGINT
+    BROKEN_PIPE = 141  # as a shell reports a program whose reader has left: 128 + SIGPIPE
+
+
+class InputError(Exception):
+    """The command cannot begin; the message says why, and what the operator can do."""

@@ -1,0 +1,147 @@
+"""What `ebs-backup plan` shows: what becomes of each volume and of each snapshot, and the totals."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+
+from ebs_backup.model.limits import limits
+from ebs_backup.model.retention import in_words
+from ebs_backup.model.values import Create, Delete, Plan, Tag, Verdict
+from ebs_backup_cli import advice, tables
+from ebs_backup_cli.console import write
+from ebs_backup_cli.estimate import seconds_at_least
+from ebs_backup_cli.names import Names
+from ebs_backup_cli.options import DeploymentOptions
+from ebs_backup_cli.preview import Preview
+from ebs_backup_cli.tables import Column, Row, Table
+
+_VOLUMES = (
+    Column("INSTANCE"),
+    Column("DEVICE"),
+    Column("VOLUME"),
+    Column("NAME"),
+    Column("GIB", right=True),
+    Column("ACTION", coloured=True),
+    Column("WHY", fold=True),
+)
+_SNAPSHOTS = (
+    Column("ACTION", coloured=True),
+    Column("TAKEN (UTC)"),
+    Column("BACKUP OF"),
+    Column("SNAPSHOT"),
+    Column("VOLUME", for_scripts=True),
+    Column("WHY", fold=True),
+)
+_COLOURS = {"keep": "dim", "delete": "red", "due": "yellow"}
+
+
+def show(preview: Preview, names: Names, console: Console) -> None:
+    """Write all of it to the console."""
+    write(console, f"Deployment {preview.deployment.name}: {in_words(preview.deployment.retention)}.")
+    plans = [each.plan for each in preview.regions if each.plan]
+    tables.show(Table("volumes", _VOLUMES, tuple(row for plan in plans for row in _volumes(plan, names))), console)
+    tables.show(
+        Table("snapshots", _SNAPSHOTS, tuple(row for plan in plans for row in _snapshots(plan, names))), console
+    )
+    write(console, "", *_regions(preview), *_totals(preview, plans))
+
+
+def notes(preview: Preview, names: Names | None, options: DeploymentOptions) -> Iterator[str]:
+    """Yield what goes beside the output proper: why names are missing, and what to do next."""
+    if names and names.missing:
+        yield f"Some names are missing, and ids are shown instead: {names.missing}."
+    troubles = [*advice.problems(preview, options.timeout), *advice.brakes(preview)]
+    yield from troubles
+    if not troubles:
+        plans = [each.plan for each in preview.regions if each.plan]
+        yield from advice.next_step(preview, of_a_file=bool(options.deployment), seconds=_seconds(preview, plans))
+
+
+def _volumes(plan: Plan, names: Names) -> Iterator[Row]:
+    for action in plan.actions:
+        if isinstance(action, Create):
+            what = f"set of {len(action.volumes)}" if action.is_set else "snapshot"
+            key, why = action.volumes[0].id, names.in_words(action.reason)
+            for volume in sorted(action.volumes, key=lambda volume: names.place(volume.id).device):
+                yield _volume(plan, names, volume.id, key=key, colour="green", what=what, why=why)
+        elif isinstance(action, Tag):
+            key = action.snapshot_id
+            yield _volume(plan, names, action.volume_id, key=key, colour="cyan", what="tag", why=action.reason)
+    for skip in plan.skipped:
+        yield _volume(plan, names, skip.volume_id, key=skip.volume_id, colour="dim", what="skip", why=skip.reason)
+
+
+def _volume(plan: Plan, names: Names, id_: str, *, key: str, colour: str, what: str, why: str) -> Row:
+    place = names.place(id_)
+    size = "" if place.size_gib is None else str(place.size_gib)
+    cells = names.instance(id_), place.device, id_, place.name, size, what, why
+    return Row(plan.region, key, colour, cells)
+
+
+def _snapshots(plan: Plan, names: Names) -> Iterator[Row]:
+    for verdict in plan.verdicts:
+        what, snapshot = _fate(plan, verdict), verdict.snapshot
+        taken, label = f"{snapshot.started_at:%Y-%m-%d %H:%M}", names.label(snapshot.volume_id)
+        cells = what, taken, label, snapshot.id, snapshot.volume_id, ", ".join(verdict.reasons)
+        yield Row(plan.region, snapshot.id, _COLOURS[what], cells)
+
+
+def _fate(plan: Plan, verdict: Verdict) -> str:
+    """Return what becomes of a snapshot; what is due stays as long as the brake holds."""
+    if verdict.keep:
+        return "keep"
+    return "due" if plan.brake else "delete"
+
+
+def _regions(preview: Preview) -> Iterator[str]:
+    """Yield what there is to say of whole regions."""
+    for each in preview.regions:
+        if problem := each.problem:
+            expected = ", as expected" if each.denied_as_expected else ""
+            what = ": ".join(filter(None, (problem.operation, problem.code, problem.message)))
+            yield f"{each.region}: not read{expected}: {what}"
+        if each.plan and each.plan.brake:
+            yield f"{each.region}: deletion brake: {each.plan.brake}; nothing is deleted"
+    if empty := [each.region for each in preview.regions if each.plan and _is_empty(each.plan)]:
+        yield f"Nothing in {', '.join(empty)}."
+
+
+def _is_empty(plan: Plan) -> bool:
+    return not (plan.selected or plan.skipped or plan.verdicts or plan.actions)
+
+
+def _totals(preview: Preview, plans: list[Plan]) -> Iterator[str]:
+    creates = [action for plan in plans for action in plan.actions if isinstance(action, Create)]
+    deletes = sum(isinstance(action, Delete) for plan in plans for action in plan.actions)
+    keeps = sum(verdict.keep for plan in plans for verdict in plan.verdicts)
+    volumes = [volume for create in creates for volume in create.volumes]
+    sets = sum(create.is_set for create in creates)
+    size = sum(volume.size_gib for volume in volumes)
+    skipped = sum(len(plan.skipped) for plan in plans)
+    there = sum(len(plan.already_there) for plan in plans)
+    yield (
+        f"Snapshots: {len(volumes)} to create ({counted(sets, 'crash-consistent set')}; {size:,} GiB of volumes), "
+        f"{deletes} to delete, {keeps} to keep{f', {there} already there' if there else ''}."
+    )
+    unread = sum(each.problem is not None and not each.denied_as_expected for each in preview.regions)
+    yield (
+        f"Volumes skipped: {skipped}. Regions read: {len(preview.regions) - unread} of {len(preview.regions)}. "
+        f"Duration at EC2's request limits: {_duration(_seconds(preview, plans))}."
+    )
+
+
+def _seconds(preview: Preview, plans: list[Plan]) -> float:
+    """Return what the slowest region needs: they go at the same time."""
+    buckets = limits(preview.deployment.request_bursts, preview.deployment.request_rates)
+    return max((seconds_at_least(plan, buckets) for plan in plans), default=0.0)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return "under a minute"
+    return f"at least {counted(round(seconds / 60), 'minute')}"
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

@@ -1,0 +1,184 @@
+"""What the demonstration does in the local AWS, and reads from it, as a user of the module could."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sandbox import Sandbox
+from sandbox.ec2 import Region, Snapshot, Volume
+
+PREFIX: Final = "ebs-backup:"
+ALARM: Final = "ebs-backup-failed-runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one scheduled event, all attempts of it together."""
+
+    attempts: int
+    completed: bool
+    selected: int
+    created: int
+    already_there: int
+    deleted: int
+
+
+class Account:
+    """The account that the module is applied to; `outputs` are those of the quickstart."""
+
+    def __init__(self, aws: Sandbox) -> None:
+        self._aws = aws
+        self.outputs: dict[str, Any] = {}
+
+    # --- what there is ---
+
+    @property
+    def regions(self) -> list[Region]:
+        """The enabled regions, by name."""
+        return [region for _, region in sorted(self._aws.ec2.regions.items()) if region.opt_in_status != "not-opted-in"]
+
+    @property
+    def volumes(self) -> list[tuple[Region, Volume]]:
+        """Every volume, and its region."""
+        return [(region, volume) for region in self.regions for volume in region.volumes.values()]
+
+    @property
+    def snapshots(self) -> list[tuple[Region, Snapshot]]:
+        """Every snapshot that the module made, and its region."""
+        found = ((region, s) for region in self.regions for s in list(region.snapshots.values()))
+        return [(region, snapshot) for region, snapshot in found if f"{PREFIX}Policy" in snapshot.tags]
+
+    def backed_up(self, region: Region) -> list[tuple[str, ...]]:
+        """List a region's snapshots as the module's output `snapshot_filter` says they can be listed."""
+        name, values = (part.partition("=")[2] for part in self.outputs["snapshot_filter"].split(",", 1))
+        answer = self._aws.client("ec2", region=region.name).describe_snapshots(
+            OwnerIds=["self"], Filters=[{"Name": name, "Values": values.split(",")}]
+        )
+        return sorted(_row(region, snapshot) for snapshot in answer["Snapshots"])
+
+    # --- what happens ---
+
+    def now(self) -> datetime:
+        """Tell the time in EC2."""
+        return self._aws.ec2.clock.now()
+
+    def move(self, *, days: int) -> None:
+        """Move EC2's clock by days, into the past if there are fewer than none."""
+        self._aws.ec2.clock.advance(timedelta(days=days).total_seconds())
+
+    def wait_for_snapshots(self) -> None:
+        """Wait until every snapshot is completed; later ones complete at once, so that nobody waits again."""
+        self._aws.ec2.clock.sleep(self._aws.ec2.pending_seconds)
+        self._aws.ec2.pending_seconds = 0
+
+    def deny(self, name: str) -> None:
+        """Deny a region, as a service control policy of the organization does."""
+        self._aws.ec2.regions[name].denied = True
+
+    def tick(self, run_id: str) -> Outcome:
+        """Deliver the event of the schedule and return what came of it."""
+        (delivery,) = self._aws.tick(self.outputs["rule_name"], time=run_id)
+        if not delivery.delivered:
+            raise SystemExit(f"The event was not delivered: {delivery.reason}")
+        totals = [_totals(attempt.logs) for attempt in delivery.attempts]
+        return Outcome(
+            attempts=len(totals),
+            completed=not delivery.attempts[-1].function_error,
+            selected=totals[-1]["selected"],
+            created=sum(each["created"] for each in totals),
+            already_there=totals[0]["already_there"],
+            deleted=sum(each["deleted"] for each in totals),
+        )
+
+    def grow_old(self, days: int) -> None:
+        """Put in what daily runs would have left before the first snapshot of each volume."""
+        oldest: dict[str, tuple[Region, Snapshot]] = {}
+        for region, snapshot in sorted(self.snapshots, key=lambda found: found[1].started):
+            oldest.setdefault(snapshot.volume_id, (region, snapshot))
+        for region, snapshot in oldest.values():
+            region.add(*_history(snapshot, days))
+
+    # --- what it says ---
+
+    def failure(self) -> str:
+        """Take the newest failure out of the queue of failed runs and return what it says."""
+        sqs, url = self._aws.client("sqs"), self.outputs["failed_runs_queue_url"]
+        (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return str(json.loads(message["Body"])["responsePayload"]["errorMessage"])
+
+    def alarm_text(self) -> str:
+        """Return what the alarm on failed runs tells whoever gets it."""
+        (alarm,) = self._aws.client("cloudwatch").describe_alarms(AlarmNames=[ALARM])["MetricAlarms"]
+        return str(alarm["AlarmDescription"])
+
+    def kept(self, region: str) -> Iterator[tuple[str, str, str]]:
+        """Ask a dry run for the snapshots in a region that the retention keeps: volume, time and reasons."""
+        answer = self._aws.client("lambda").invoke(
+            FunctionName=self.outputs["function_name"], Payload=json.dumps({"dry_run": True, "regions": [region]})
+        )
+        for verdict in json.loads(answer["Payload"].read())["regions"][region]["verdicts"]:
+            if verdict["keep"]:
+                taken = verdict["started_at"][:16].replace("T", " ")
+                yield verdict["volume_id"], taken, ", ".join(verdict["reasons"])
+
+    # --- the reports ---
+
+    def page(self, run_id: str) -> bytes:
+        """Return the report of a run, as a page; of a repeated run, the last one."""
+        pages = [found for found in self._reports() if run_id in found["Key"] and found["Key"].endswith(".html")]
+        last = max(pages, key=lambda found: found["LastModified"])
+        return bytes(self._aws.client("s3").get_object(Bucket=self._bucket(), Key=last["Key"])["Body"].read())
+
+    def delete_reports(self) -> None:
+        """Delete every report, since Terraform does not destroy a bucket that holds any."""
+        for found in self._reports():
+            self._aws.client("s3").delete_object(Bucket=self._bucket(), Key=found["Key"])
+
+    def _reports(self) -> list[Any]:
+        found = self._aws.client("s3").list_objects_v2(Bucket=self._bucket())["Contents"]
+        return [each for each in found if "/reports/" in each["Key"]]
+
+    def _bucket(self) -> str:
+        (bucket,) = self._aws.client("s3").list_buckets()["Buckets"]
+        return str(bucket["Name"])
+
+
+def why_not(volume: Volume) -> str | None:
+    """Say why a volume is not backed up, None if it is."""
+    if volume.state != "in-use":
+        return "not attached to an instance"
+    return f"opted out by the tag {PREFIX}Skip" if volume.tags.get(f"{PREFIX}Skip") == "true" else None
+
+
+def _totals(logs: str) -> dict[str, int]:
+    """Return the totals in the report that a run logs at its end."""
+    events = (json.loads(line) for line in logs.splitlines() if line.startswith("{"))
+    report = next((event["report"] for event in events if event.get("message") == "run_completed"), None)
+    if report is None:
+        raise SystemExit(f"The run did not come to its end; it logged:\n{logs}")
+    totals: dict[str, int] = report["totals"]
+    return totals
+
+
+def _history(snapshot: Snapshot, days: int) -> Iterator[Snapshot]:
+    for day in range(1, days + 1):
+        taken = snapshot.started - timedelta(days=day)
+        tags = {**snapshot.tags, f"{PREFIX}RunId": f"{taken:%Y-%m-%dT03:00:00Z}"}
+        yield Snapshot(f"{snapshot.id}{day:02}", snapshot.volume_id, taken, taken, size=snapshot.size, tags=tags)
+
+
+def _row(region: Region, snapshot: Any) -> tuple[str, ...]:
+    tags = {tag["Key"]: tag["Value"] for tag in snapshot["Tags"]}
+    instance = region.instances[tags[f"{PREFIX}InstanceId"]]
+    name = instance.tags.get("Name", instance.id)
+    return (
+        region.name,
+        name,
+        tags[f"{PREFIX}Device"],
+        str(snapshot["VolumeSize"]),
+        snapshot["SnapshotId"],
+        snapshot["State"],
+    )

@@ -1,0 +1,213 @@
+"""`ebs-backup plan`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sandbox.ec2 import Attachment, Fault, Simulator, Volume
+from tests.cli.conftest import Command, changes
+from tests.unit.builders import REGION
+from tests.unit.estates import add_instance, add_snapshots, add_volumes
+
+
+def test_plan_shows_every_action_with_its_reason(command: Command, estate: Simulator) -> None:
+    done = command.plan("--retention", "daily=2")
+
+    assert done.code == 0
+    assert done.out.splitlines()[:14] == [
+        "Deployment nightly: keep 2 daily.",
+        "",
+        "REGION     INSTANCE  DEVICE     VOLUME  NAME          GIB  ACTION    WHY",
+        "eu-west-1  db        /dev/xvda  vol-1   vol-1 of i-1    8  set of 2  2 volumes of db, crash-consistent",
+        "eu-west-1  db        /dev/xvdb  vol-2   vol-2 of i-1    8  set of 2  2 volumes of db, crash-consistent",
+        "eu-west-1  i-2       /dev/xvda  vol-3   vol-3 of i-2    8  snapshot  no snapshot of this run yet",
+        "eu-west-1  i-3       /dev/xvda  vol-4   -               8  skip      opted out by tag ebs-backup:Skip",
+        "",
+        "REGION     ACTION  TAKEN (UTC)       BACKUP OF     SNAPSHOT        VOLUME  WHY",
+        "eu-west-1  keep    2026-11-22 03:00  vol-3 of i-2  snap-vol-3-001  vol-3   newest, daily 1 of 2",
+        "eu-west-1  keep    2026-11-21 03:00  vol-3 of i-2  snap-vol-3-002  vol-3   daily 2 of 2",
+        "eu-west-1  delete  2026-11-20 03:00  vol-3 of i-2  snap-vol-3-003  vol-3   kept by no rule",
+        "",
+        done.out.splitlines()[13],
+    ]
+    assert done.out.splitlines()[13].startswith("Nothing in ap-northeast-1, ")
+    assert not changes(estate)
+
+
+def test_plan_ends_with_totals_and_the_next_step(command: Command, estate: Simulator) -> None:
+    assert estate
+    done = command.plan("--retention", "daily=2")
+
+    assert done.out.splitlines()[-2:] == [
+        "Snapshots: 3 to create (1 crash-consistent set; 24 GiB of volumes), 1 to delete, 2 to keep.",
+        "Volumes skipped: 1. Regions read: 17 of 17. Duration at EC2's request limits: under a minute.",
+    ]
+    assert done.err.startswith("Nothing was changed. Apply the Terraform module")
+
+
+def test_plan_tells_when_a_run_needs_several_invocations(command: Command, ec2: Simulator, tmp_path: Path) -> None:
+    add_volumes(ec2, 22)
+    file = tmp_path / "deployment.json"
+    each = ("CreateSnapshot", "CreateSnapshots")
+    limits = {"request_rates": dict.fromkeys(each, 0.01), "request_bursts": dict.fromkeys(each, 1)}
+    file.write_text(json.dumps({"name": "nightly", **limits}))
+
+    done = command.plan("--deployment", str(file))
+
+    assert "Duration at EC2's request limits: at least 17 minutes." in done.out
+    assert "set engine = step_functions" in done.err
+
+
+def test_json_lists_everything(command: Command, estate: Simulator) -> None:
+    add_snapshots(estate, "vol-1", days=600)
+
+    done = command.plan("--retention", "daily=2", "--max-deletions-percent", "100", "--json")
+
+    assert done.code == 0
+    region = json.loads(done.out)["regions"]["eu-west-1"]
+    assert (len(region["verdicts"]), region["verdicts_not_listed"]) == (603, 0)
+    assert (len(region["actions"]), region["actions_not_listed"]) == (601, 0)
+
+
+def test_options_change_the_deployment_of_a_file(command: Command, tmp_path: Path, estate: Simulator) -> None:
+    assert estate
+    file = tmp_path / "deployment.json"
+    file.write_text(json.dumps({"name": "ours", "retention": {"daily": 9}, "multi_volume_snapshots": False}))
+
+    done = command.plan("--deployment", str(file), "--retention", "last=1")
+
+    assert done.out.startswith("Deployment nightly: keep 1 last.")
+    assert "vol-1 of i-1    8  snapshot  no snapshot of this run yet" in done.out
+    assert done.err == "Nothing was changed. The deployment's next run does this.\n"
+
+
+def test_deployment_can_come_through_a_pipe(command: Command) -> None:
+    deployment = '{"name": "ours", "retention": {"daily": 9}}'
+
+    assert command.run("plan", "--deployment", "-", stdin=deployment).out.startswith("Deployment ours: keep 9 daily.")
+
+
+def test_brake_is_shown_and_fails_the_command(command: Command, estate: Simulator) -> None:
+    add_snapshots(estate, "vol-1", days=60)
+
+    done = command.plan("--retention", "daily=2")
+
+    assert done.code == 1
+    assert "eu-west-1: deletion brake: would delete 59 of 63 snapshots" in done.out
+    assert "eu-west-1  due     2026-11-20" in done.out
+    assert "0 to delete, 4 to keep." in done.out
+    assert "eu-west-1: the brake holds back all deletions." in done.err
+
+
+def test_region_option_narrows_what_is_read(command: Command, estate: Simulator) -> None:
+    command.plan("--region", REGION, "--region", "eu-west-2")
+
+    assert {call.region for call in estate.calls} == {"eu-west-1", "eu-west-2"}
+
+
+def test_unread_region_is_shown_and_fails_the_command(command: Command, ec2: Simulator) -> None:
+    ec2.regions["us-east-1"].denied = True
+
+    done = command.plan()
+
+    assert done.code == 1
+    assert "\nus-east-1: not read: DescribeSnapshots: UnauthorizedOperation: " in done.out
+    assert "Regions read: 16 of 17." in done.out
+    assert done.err.startswith("us-east-1: not read. Somebody forbids it")
+
+
+def test_expected_denial_does_not_fail_the_command(command: Command, ec2: Simulator, tmp_path: Path) -> None:
+    ec2.regions["us-east-1"].denied = True
+    file = tmp_path / "deployment.json"
+    file.write_text('{"name": "nightly", "expected_denied_regions": ["us-east-1"]}')
+
+    done = command.plan("--deployment", str(file))
+
+    assert done.code == 0
+    assert "us-east-1: not read, as expected: " in done.out
+
+
+def test_ids_stand_in_for_names_that_are_denied(command: Command, ec2: Simulator) -> None:
+    add_instance(ec2, "i-1", "vol-1")
+    ec2.inject(Fault("DescribeInstances", code="UnauthorizedOperation", times=9))
+
+    done = command.plan()
+
+    assert done.code == 0
+    assert "eu-west-1  i-1       /dev/xvda  vol-1" in done.out
+    assert done.err.splitlines()[0] == (
+        "Some names are missing, and ids are shown instead: DescribeInstances: UnauthorizedOperation in eu-west-1."
+    )
+
+
+def test_snapshot_without_its_own_tags_is_shown(command: Command, ec2: Simulator) -> None:
+    add_instance(ec2, "i-1", "vol-1")
+    words = {"Policy": "nightly", "RunId": "r1", "Region": REGION, "VolumeId": "pending"}
+    add_snapshots(ec2, "vol-1", days=1, tags={f"ebs-backup:{word}": value for word, value in words.items()})
+
+    assert "  tag       a set is created with common tags only" in command.plan().out
+
+
+def test_multi_attach_volume_is_shown_with_both_instances(command: Command, ec2: Simulator) -> None:
+    for instance in ("i-1", "i-2"):
+        add_instance(ec2, instance)
+    places = tuple(Attachment(instance, "/dev/sdf") for instance in ("i-1", "i-2"))
+    ec2.regions[REGION].add(Volume("vol-1", f"{REGION}a", type="io2", iops=100, attachments=places))
+
+    assert "eu-west-1  i-1, i-2  /dev/sdf  vol-1" in command.plan().out
+
+
+def test_empty_account_gets_a_hint(command: Command) -> None:
+    assert "No volume is selected." in command.plan().err
+
+
+def test_time_that_runs_out_fails_the_command(command: Command, ec2: Simulator) -> None:
+    ec2.inject(Fault("DescribeVolumes", code="RequestLimitExceeded", times=1000))
+
+    done = command.plan("--timeout", "60", "--region", REGION)
+
+    assert done.code == 1
+    assert "Time ran out after 60 seconds" in done.err
+
+
+def test_terminal_gets_tables(command: Command, monkeypatch: pytest.MonkeyPatch, estate: Simulator) -> None:
+    assert estate
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    done = command.plan("--retention", "daily=2")
+
+    assert "eu-west-1: volumes" in done.out
+    assert "\x1b[32mset of 2" in done.out
+    assert done.out.count("2 volumes of db, crash-consistent") == 1
+
+
+def test_no_color_leaves_tables_without_colours(
+    command: Command, monkeypatch: pytest.MonkeyPatch, estate: Simulator
+) -> None:
+    assert estate
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    done = command.plan()
+
+    assert "eu-west-1: volumes" in done.out
+    assert "\x1b[32m" not in done.out
+
+
+def test_long_table_is_cut_on_a_terminal_alone(
+    command: Command, monkeypatch: pytest.MonkeyPatch, ec2: Simulator
+) -> None:
+    add_volumes(ec2, 70)
+    piped = command.plan().out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    drawn = command.plan().out
+
+    assert (piped.count("no snapshot of"), drawn.count("no snapshot of")) == (70, 60)
+    assert "and 10 more: a pipe is shown all" in drawn
+
+
+def test_terminal_sees_how_many_regions_are_read(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    assert "17/17" in command.plan().err
