@@ -91,7 +91,7 @@ def test_within_the_boundary_a_run_can_be_made(aws: Sandbox, complete: Terraform
 @pytest.mark.usefixtures("complete")
 def test_a_run_that_failed_is_told_of_by_whoever_may_use_the_key(aws: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws.ec2.regions["eu-west-3"], "denied", True)
-    iam, name = aws.client("iam"), "production-backup-workflow"
+    iam, name = aws.client("iam"), "production-backup-state-machine"
     policy = iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
     keyless = policy | {"Statement": [s for s in policy["Statement"] if s["Sid"] != "UseKey"]}
     assert len(keyless["Statement"]) == len(policy["Statement"]) - 1
