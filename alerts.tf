@@ -174,7 +174,7 @@ resource "aws_cloudwatch_metric_alarm" "no_run" {
   alarm_description = trimspace(<<-EOT
     In ALARM: ${var.name} has made no run for ${ceil(var.recovery_point_objective_hours)} hours, so no volume has a new snapshot. After the first apply this is normal until the first run.
     Look first whether the schedule exists and is ENABLED: aws events describe-rule --region ${local.region} --name ${aws_cloudwatch_event_rule.schedule.name}
-    Then remove the cause and run by hand: ${local.manual}, "No run took place". The alarm ends with the next run, whatever starts it.
+    Then remove the cause and run by hand: ${local.manual}, "No run took place". The alarm ends with the next run, scheduled or by hand.
   EOT
   )
 }

@@ -23,7 +23,7 @@ locals {
   failed_runs_arn  = "arn:${local.partition}:sqs:${local.region}:${local.account}:${var.name}-failed-runs"
   alarm_arn_prefix = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.name}-"
 
-  deployment = jsonencode(merge(local.settings, local.has_state_machine ? local.state_machine_settings : {}))
+  deployment = local.has_state_machine ? jsonencode(merge(local.settings, local.state_machine_settings)) : jsonencode(local.settings)
   settings = {
     name                           = var.name
     tag_prefix                     = var.tag_prefix

@@ -184,7 +184,7 @@ run "execution_has_time_for_all_rounds" {
   }
 
   assert {
-    condition     = jsondecode(aws_sfn_state_machine.backup[0].definition).TimeoutSeconds == (jsondecode(output.deployment).max_rounds + 8) * (300 + 60)
+    condition     = jsondecode(output.deployment).max_rounds == 40 && jsondecode(aws_sfn_state_machine.backup[0].definition).TimeoutSeconds == (40 + 8) * (300 + 60)
     error_message = "State machine and function have the same number of rounds."
   }
 

@@ -156,7 +156,7 @@ def test_every_alarm_is_in_the_table() -> None:
 
 
 def test_every_service_that_needs_the_key_is_named_in_the_example() -> None:
-    example = (ROOT / "examples" / "complete" / "main.tf").read_text("utf-8")
+    example = (ROOT / "examples" / "existing-bucket-and-key" / "main.tf").read_text("utf-8")
     for service, actions, _ in rows(section(PAGE, "A key of your own")):
         [name] = codes(service)
         [allowed] = re.findall(

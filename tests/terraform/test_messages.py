@@ -19,6 +19,7 @@ from aws_cron_expression_validator.validator import (  # type: ignore[import-unt
 )
 
 from tests.terraform.calls import ROOT, lay_out
+from tools.inputs_outputs import declarations
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("messages")]
 
@@ -429,6 +430,12 @@ def test_message_has_short_sentences() -> None:
     declared = (ROOT / "variables.tf").read_text("utf-8")
     texts = re.findall(r'error_message = "(.*?); got', declared)
     assert {text for text in texts if len(re.sub(r"\$\{.*?\}", "x", text).split()) > 30} == set()
+
+
+@pytest.mark.parametrize("name", ["variables.tf", "outputs.tf"])
+def test_description_has_fewer_than_25_words(name: str) -> None:
+    declared = declarations((ROOT / name).read_text("utf-8"))
+    assert {d.name for d in declared if len(d.description.split()) >= 25} == set()
 
 
 # --- a second opinion on schedules ---

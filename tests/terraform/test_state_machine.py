@@ -1,4 +1,4 @@
-"""The state machine: its definition is valid, and an execution ends as it should, whatever the function does.
+"""The state machine: its definition is valid, and every failure of the function ends its execution as it should.
 
 A substitute for the function does as its payload says. tests/e2e runs the real function.
 """
