@@ -1,13 +1,10 @@
 """The tables of inputs and outputs in the documentation, made from the Terraform files that declare them.
 
-    python -m tools.inputs_outputs README.md
-
-writes every marked block of the given files anew. A test fails while a block is out of date.
+`tools.docs` writes them into the pages.
 """
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,7 +15,6 @@ import hcl2
 
 ROOT = Path(__file__).parents[1]
 
-_MARKED = re.compile(r"(?P<begin><!-- (?P<name>inputs|outputs) -->\n).*?(?P<end><!-- /(?P=name) -->)", re.DOTALL)
 # hcl2 reads comments without their place, so the text is split at its headings: comments before an empty line.
 _HEADING = re.compile(r"^# ([^\n]+)\n\n", re.MULTILINE)
 _AS_WRITTEN = hcl2.SerializationOptions(wrap_objects=True, wrap_tuples=True)
@@ -38,11 +34,6 @@ class Declaration:
         if "description" not in self.attributes:
             raise ValueError(f"{self.name} has no description")
         return str(json.loads(self.attributes["description"]))
-
-
-def filled(text: str) -> str:
-    """Return a text with new content in its marked blocks."""
-    return _MARKED.sub(lambda m: f"{m['begin']}\n{BLOCKS[m['name']]()}\n\n{m['end']}", text)
 
 
 def inputs() -> str:
@@ -109,13 +100,3 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def main(paths: Iterable[str]) -> None:
-    """Write the marked blocks of files anew."""
-    for path in map(Path, paths):
-        path.write_text(filled(path.read_text("utf-8")), "utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
