@@ -1,6 +1,6 @@
-# What tells people: queues of what is left of a failure, alarms that say what to do, and the topic that mails them.
+# Failures: the queues that keep their messages, the alarms that say what to do, and the topic that mails the alarms.
 
-# What is left of a failure, for 14 days: events that started no run, and runs that failed for good.
+# The queues keep their messages for 14 days: events that started no run, and runs that failed for good.
 
 locals {
   only_tls = {
@@ -35,7 +35,7 @@ resource "aws_sqs_queue" "undelivered" {
   })
 }
 
-# That Lambda and the state machine may send to this one is in their roles' own policies.
+# The policies of the roles let Lambda and the state machine send to this queue.
 resource "aws_sqs_queue" "failed_runs" {
   name                      = "${var.name}-failed-runs"
   message_retention_seconds = 1209600
@@ -49,25 +49,24 @@ resource "aws_sqs_queue" "failed_runs" {
   })
 }
 
-# Alarms. Each watches one metric and no formula, so that nothing depends on what a formula makes of a metric that has
-# never had a value. Where one cannot see a failure, another does: a record that reaches neither queue leaves a run
-# missing or its volumes uncovered, and so does an execution that fails without telling the queue.
+# Alarms. Each alarm watches one metric without a formula, because a formula depends on metrics that may have no value yet.
+# Every failure reaches an alarm: if a message about a run is lost, the run or a snapshot is missing at the next run.
 
 locals {
   receive = "aws sqs receive-message --region ${local.region} --queue-url"
   manual  = "see \"docs/operations.md\" of the module"
 
-  # What is wrong as soon as it is above zero.
+  # These alarms begin as soon as their metric is above zero.
   faults = {
     failed-runs = {
       namespace   = "AWS/SQS"
       metric      = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = aws_sqs_queue.failed_runs.name }
-      if_missing  = "notBreaching" # an empty queue has no metric for long
+      if_missing  = "notBreaching" # SQS sends no metric for a queue that has long been empty
       description = <<-EOT
-        In ALARM: a run of ${var.name} failed for good or never began, so that some volumes may lack their new snapshot.
+        In ALARM: a run of ${var.name} failed for good or never began, so some volumes may lack a new snapshot.
         Read first why, in responsePayload.errorMessage or, without one, in requestContext.condition of: ${local.receive} ${aws_sqs_queue.failed_runs.url}
-        Then remove the cause, repeat the run and delete the message: ${local.manual}, "A run failed". The alarm ends with the last message; until then it tells of no further one.
+        Then remove the cause, repeat the run and delete the message: ${local.manual}, "A run failed". The alarm ends with the last message. Until then it does not report further messages.
       EOT
     }
     undelivered = {
@@ -76,41 +75,41 @@ locals {
       dimensions  = { QueueName = aws_sqs_queue.undelivered.name }
       if_missing  = "notBreaching"
       description = <<-EOT
-        In ALARM: a scheduled event could not be delivered to ${var.name}, at all or within six hours: that run did not take place.
+        In ALARM: EventBridge could not deliver a scheduled event to ${var.name} within six hours, so that run did not take place.
         Read first why, in the attributes ERROR_CODE and ERROR_MESSAGE of: ${local.receive} ${aws_sqs_queue.undelivered.url} --message-attribute-names All
-        Then remove the cause, make the run up and delete the message: ${local.manual}, "An event was not delivered". The alarm ends with the last message; until then it tells of no further one.
+        Then remove the cause, make the run up and delete the message: ${local.manual}, "An event was not delivered". The alarm ends with the last message. Until then it does not report further messages.
       EOT
     }
     uncovered-volumes = {
       namespace   = "EBSBackup"
       metric      = "UncoveredVolumes"
       dimensions  = { Policy = var.name }
-      if_missing  = "ignore" # what a run found stays true until the next one looks again
+      if_missing  = "ignore" # the result of a run is valid until the next run
       description = <<-EOT
-        In ALARM: at the last run of ${var.name}, volumes had no completed snapshot, by anyone, of the last ${var.recovery_point_objective_hours} hours.
-        Read first which ones and why, in the newest report (after a dry run, which leaves none, in the log): ${local.reports_url}
-        Then remove the cause and run again: ${local.manual}, "Volumes are not covered". The alarm ends with the first run that finds every volume covered.
+        In ALARM: the last run of ${var.name} found volumes without any completed snapshot of the last ${var.recovery_point_objective_hours} hours.
+        Read first which volumes and why, in the newest report (a dry run writes its report to the log only): ${local.reports_url}
+        Then remove the cause and run again: ${local.manual}, "Volumes are not covered". The alarm ends with the first run that finds a recent snapshot of every volume.
       EOT
     }
-    timed-out = !local.workflow ? null : {
+    timed-out = !local.has_state_machine ? null : {
       namespace   = "AWS/States"
       metric      = "ExecutionsTimedOut"
       dimensions  = { StateMachineArn = local.state_machine_arn }
       if_missing  = "notBreaching"
       description = <<-EOT
-        In ALARM: a run of ${var.name} had come to no end after ${format("%.1f", local.definition.TimeoutSeconds / 3600)} hours, so that Step Functions ended it. Some volumes may lack their new snapshot, and nothing is in the queue of failed runs.
-        Look first which regions it was still in: ${local.executions_url}
+        In ALARM: Step Functions ended a run of ${var.name} after ${format("%.1f", local.execution_timeout_seconds / 3600)} hours. Some volumes may lack a new snapshot, and the queue of failed runs has no message about the run.
+        Look first which regions the run was still in: ${local.executions_url}
         Then remove the cause and repeat the run: ${local.manual}, "A run timed out". The alarm ends by itself.
       EOT
     }
-    aborted = !local.workflow ? null : {
+    aborted = !local.has_state_machine ? null : {
       namespace   = "AWS/States"
       metric      = "ExecutionsAborted"
       dimensions  = { StateMachineArn = local.state_machine_arn }
       if_missing  = "notBreaching"
       description = <<-EOT
-        In ALARM: a run of ${var.name} was stopped before its end, by hand or by a script. Some volumes may lack their new snapshot, and nothing is in the queue of failed runs.
-        Look first which one it was, and in CloudTrail who called StopExecution: ${local.executions_url}
+        In ALARM: a person or a script stopped a run of ${var.name} before its end. Some volumes may lack a new snapshot, and the queue of failed runs has no message about the run.
+        Look first which run it was, and in CloudTrail who called StopExecution: ${local.executions_url}
         Then let the run go on: ${local.manual}, "A run was aborted". The alarm ends by itself.
       EOT
     }
@@ -120,16 +119,16 @@ locals {
       dimensions  = { Policy = var.name }
       if_missing  = "ignore"
       description = <<-EOT
-        In ALARM: a run of ${var.name} was to delete more snapshots in a region than max_deletions_per_run or max_deletions_percent allows, so it deleted none there. Backups were made all the same.
-        Read first what it would delete and why: aws lambda invoke --region ${local.region} --function-name ${var.name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload '{"dry_run": true}' /dev/stdout
-        Then correct retention, or raise the limit if all of it may go: ${local.manual}, "The deletion brake holds".
+        In ALARM: a run of ${var.name} planned more deletions in a region than max_deletions_per_run or max_deletions_percent allows. It deleted nothing there, and made its new snapshots all the same.
+        Read first what a run would delete and why: aws lambda invoke --region ${local.region} --function-name ${var.name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload '{"dry_run": true}' /dev/stdout
+        Then correct retention, or raise the limit if you want all these deletions: ${local.manual}, "The deletion brake holds".
       EOT
     }
   }
   alarm_actions = concat(tolist(var.alarm_actions), aws_sns_topic.alarms[*].arn)
 }
 
-# Over as much time as a run may take: Lambda and CloudWatch Logs hand metrics in late, under the time they are of.
+# The period is as long as an invocation may take: Lambda and CloudWatch Logs send a metric late, with an earlier time.
 resource "aws_cloudwatch_metric_alarm" "fault" {
   for_each = { for key, fault in local.faults : key => fault if fault != null }
 
@@ -149,11 +148,11 @@ resource "aws_cloudwatch_metric_alarm" "fault" {
   tags                = var.tags
 }
 
-# A run counts by what it tells at its end: not by a mere invocation, which may have been of one region, a dry run, or
-# the attempt of a function that cannot even start. Only where every run is a dry one do dry runs count.
+# The metric that a run sends at its end counts as a run. An invocation does not: it may be of one region, a dry run, or
+# fail at its start. Dry runs count only where the deployment makes no others.
 #
-# Of hours, not of one long period: CloudWatch looks a few periods further back than it is told to, and takes what it
-# finds there for a sign of life. It looks back 7 days at most.
+# The alarm looks at periods of an hour, not at one long period: CloudWatch also looks at a few earlier periods, and would
+# count an old run there. CloudWatch looks back 7 days at most.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 resource "aws_cloudwatch_metric_alarm" "no_run" {
   count = var.schedule_enabled && var.recovery_point_objective_hours <= 168 ? 1 : 0
@@ -173,9 +172,9 @@ resource "aws_cloudwatch_metric_alarm" "no_run" {
   tags                = var.tags
 
   alarm_description = trimspace(<<-EOT
-    In ALARM: ${var.name} has made no run for ${ceil(var.recovery_point_objective_hours)} hours: no volume has a new snapshot. Right after the first apply this only means that the first run is still to come.
-    Look first whether the schedule is there and ENABLED: aws events describe-rule --region ${local.region} --name ${aws_cloudwatch_event_rule.schedule.name}
-    Then remove the cause and run by hand: ${local.manual}, "No run took place". The alarm ends with the next run, whatever starts it.
+    In ALARM: ${var.name} has made no run for ${ceil(var.recovery_point_objective_hours)} hours, so no volume has a new snapshot. After the first apply this is normal until the first run.
+    Look first whether the schedule exists and is ENABLED: aws events describe-rule --region ${local.region} --name ${aws_cloudwatch_event_rule.schedule.name}
+    Then remove the cause and run by hand: ${local.manual}, "No run took place". The alarm ends with the next run, scheduled or by hand.
   EOT
   )
 }
@@ -183,7 +182,7 @@ resource "aws_cloudwatch_metric_alarm" "no_run" {
 # The topic
 
 resource "aws_sns_topic" "alarms" {
-  #checkov:skip=CKV_AWS_26:encrypted with kms_key_arn if there is one; alarms cannot publish to a topic under the key of AWS for SNS, and without any SNS still encrypts its disks
+  #checkov:skip=CKV_AWS_26:kms_key_arn encrypts the topic if it is set, and alarms cannot publish to a topic with AWS's own key for SNS
 
   count = length(var.notification_emails) == 0 ? 0 : 1
 

@@ -1,10 +1,10 @@
-# The bucket of a deployment that brings none of its own: the package, and the reports of the runs.
+# The bucket for package and reports, unless the deployment uses an existing one.
 
 resource "aws_s3_bucket" "own" {
-  #checkov:skip=CKV_AWS_18:only a run and who applies this write here, and CloudTrail's data events tell of them where they are wanted
-  #checkov:skip=CKV_AWS_21:a package's key holds the hash of what is under it, a report's the run and its outcome, so nothing is overwritten by anything else; the run role cannot delete; and what has expired is to be gone
-  #checkov:skip=CKV_AWS_144:apply makes the package again, and the reports tell of snapshots that carry the same facts as tags
-  #checkov:skip=CKV2_AWS_62:nobody waits for a report
+  #checkov:skip=CKV_AWS_18:only runs and Terraform write here, and CloudTrail's data events can log them
+  #checkov:skip=CKV_AWS_21:every package and every report has a key of its own, the run role cannot delete, and expired reports are to be gone
+  #checkov:skip=CKV_AWS_144:an apply makes the package again, and the snapshots carry the facts of the reports as tags
+  #checkov:skip=CKV2_AWS_62:no service waits for a report
 
   count = var.bucket == null ? 1 : 0
 
@@ -49,7 +49,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "own" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "own" {
-  #checkov:skip=CKV_AWS_300:the last rule does it; checkov overlooks a rule that stands beside a dynamic one
+  #checkov:skip=CKV_AWS_300:the last rule does it, but checkov overlooks a rule beside a dynamic one
 
   count = length(aws_s3_bucket.own)
 
@@ -72,8 +72,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "own" {
     }
   }
 
-  # What was found in each region while a run of the state machine lasted. With either engine, or what the other one left
-  # behind would stay for ever.
+  # The results of rounds. The rule also stays with engine = "lambda", so that it removes what a state machine left.
   rule {
     id     = "rounds"
     status = "Enabled"

@@ -1,4 +1,4 @@
-# The dashboard: what the runs of the last 30 days came to, a point a day. Widgets fill its 24 columns in their order.
+# The dashboard: the runs of the last 30 days, one point a day. The widgets fill its 24 columns in their order.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 
 locals {
@@ -16,11 +16,11 @@ locals {
       properties = {
         markdown = <<-EOT
           ## ${var.name}
-          [Reports of the runs](${local.reports_url}): the last one tells which volumes are covered, which are not, and why.
+          [Reports of the runs](${local.reports_url}): the newest report lists every volume, its newest snapshot and every problem.
 
-          %{if local.workflow}[Executions of the state machine](${local.executions_url}), each with what became of every region.
+          %{if local.has_state_machine}[Executions of the state machine](${local.executions_url}): each shows the steps of every region.
 
-          %{endif}What to do about an alarm stands in its description.
+          %{endif}The description of an alarm says what to do.
         EOT
       }
     },
@@ -62,7 +62,7 @@ locals {
   by_region = [
     for graph in [
       { title = "Snapshots created", metric = "SnapshotsCreateStarted", statistic = "Sum" },
-      { title = "Most snapshots that one run failed to create", metric = "SnapshotsCreateFailed", statistic = "Maximum" }, # a second attempt tells of the same ones
+      { title = "Most snapshots that one run failed to create", metric = "SnapshotsCreateFailed", statistic = "Maximum" }, # a retry counts the same failures again
       { title = "Snapshots deleted", metric = "SnapshotsDeleteCompleted", statistic = "Sum" },
       ] : {
       type   = "metric"
@@ -81,7 +81,7 @@ locals {
     }
   ]
 
-  engine_room = [
+  operation = [
     {
       type   = "metric"
       width  = 12
@@ -90,7 +90,7 @@ locals {
         title       = "Longest run"
         metrics     = [["EBSBackup", "RunDuration", "Policy", var.name, { stat = "Maximum", label = "longest" }]]
         yAxis       = { left = { min = 0, label = "seconds", showUnits = false } }
-        annotations = { horizontal = [for seconds in [var.timeout] : { value = seconds, label = "timeout" } if !local.workflow] }
+        annotations = { horizontal = [for seconds in [var.timeout] : { value = seconds, label = "timeout" } if !local.has_state_machine] }
       })
     },
     {
@@ -128,7 +128,7 @@ resource "aws_cloudwatch_dashboard" "backup" {
   dashboard_name = var.name
   dashboard_body = jsonencode({
     start          = "-P30D"
-    periodOverride = "inherit" # or graphs of a long time would be coarser than a day
-    widgets        = concat(local.overview, local.by_region, local.engine_room)
+    periodOverride = "inherit" # otherwise graphs of a long time have a period above a day
+    widgets        = concat(local.overview, local.by_region, local.operation)
   })
 }

@@ -1,4 +1,4 @@
-# The run role: what one run may do, and nothing besides. A feature's statement is there only if the feature is on.
+# The run role: what one run may do, and nothing else. A feature adds its statement only while it is on.
 
 locals {
   # A snapshot's ARN names no account.
@@ -11,9 +11,9 @@ locals {
   in_regions       = length(var.regions) == 0 ? null : { StringEquals = local.requested_region }
   owned            = merge({ "aws:ResourceTag/${var.tag_prefix}Policy" = var.name }, local.requested_region)
 
-  # A null statement, and a null element of one, is left out of the policy.
+  # The policy leaves out null statements and null elements of statements.
   run_statements = [
-    # EC2 lets none of these calls be narrowed to resources.
+    # EC2 does not let a policy narrow these calls to resources.
     {
       Sid       = "Observe"
       Action    = concat(["ec2:DescribeVolumes", "ec2:DescribeSnapshots"], var.multi_volume_snapshots ? ["ec2:DescribeInstances"] : [])
@@ -26,8 +26,8 @@ locals {
       Resource = "*"
     },
 
-    # IAM judges the creation of a snapshot once for each resource in it: the volume, the instance of a set, and the
-    # snapshot itself. Only with the last come the tags of the request; a condition on them elsewhere would deny all.
+    # IAM checks the creation of a snapshot once for each resource: the volume, the instance of a set, and the snapshot.
+    # Only the check of the snapshot knows the request's tags. A condition on the tags in the other two would deny all.
     {
       Sid       = "SnapshotVolumes"
       Action    = [for call in local.create_calls : "ec2:${call}"]
@@ -58,8 +58,8 @@ locals {
       }
     },
 
-    # The snapshots of a set are created with the same tags, so each one's own follow; ownership, run and region stay
-    # what they were at creation.
+    # EC2 creates all snapshots of a set with the same tags, so a run adds each snapshot's own tags later. It cannot change
+    # the tags of ownership, run and region.
     !var.multi_volume_snapshots ? null : {
       Sid      = "CompleteTags"
       Action   = ["ec2:CreateTags"]
@@ -70,7 +70,7 @@ locals {
       }
     },
 
-    # No statement lets a run put the mark of ownership on a snapshot that it does not make; so what bears it may go.
+    # A run may delete every snapshot with the tag of ownership, because it can put that tag only on snapshots it creates.
     length(var.retention) == 0 ? null : {
       Sid       = "InspectOwnedSnapshots"
       Action    = ["ec2:DescribeSnapshotAttribute"]
@@ -84,7 +84,7 @@ locals {
       Condition = { StringEquals = local.owned }
     },
 
-    # The reports of earlier runs are known by their keys: none of them is ever read, or deleted.
+    # A run lists the keys of earlier reports. It never reads or deletes a report.
     {
       Sid      = "WriteReports"
       Action   = ["s3:PutObject"]
@@ -96,8 +96,8 @@ locals {
       Resource  = local.bucket_arn
       Condition = { StringLike = { "s3:prefix" = "${local.report_prefix}*" } }
     },
-    # What was found in a region is read again, by its next round and by the last step of the workflow, under a known key.
-    !local.workflow ? null : {
+    # A round writes its results. The next round and the step Finish read them again.
+    !local.has_state_machine ? null : {
       Sid      = "KeepRounds"
       Action   = ["s3:GetObject", "s3:PutObject"]
       Resource = "${local.bucket_arn}/${local.rounds_prefix}*"
@@ -114,7 +114,7 @@ locals {
       Resource = local.failed_runs_arn
     },
 
-    # To read its own environment, and to write to its encrypted bucket and queue.
+    # The function decrypts its environment, and writes to its encrypted bucket and queue.
     var.kms_key_arn == null ? null : {
       Sid      = "UseKey"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -125,13 +125,13 @@ locals {
 
 resource "aws_iam_role" "run" {
   name                 = var.name
-  description          = "What a run of ${var.name}, which backs up the EBS volumes of the account, may do."
+  description          = "Lets a run of ${var.name} back up the EBS volumes of the account."
   path                 = var.role_path
   permissions_boundary = var.permissions_boundary
   tags                 = var.tags
 
-  # No aws:SourceAccount or aws:SourceArn condition: a role cannot be passed to another account's function, and Lambda's
-  # documentation does not promise these keys on every occasion on which it assumes an execution role.
+  # There is no condition on aws:SourceAccount or aws:SourceArn: nobody can pass a role to another account's function, and
+  # Lambda does not document that every request to assume an execution role has these keys.
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -1,4 +1,4 @@
-# The machine, top to bottom: its package, the function, and the schedule that runs it.
+# The function: its deployment settings, its package, itself, and the schedule that starts its runs.
 
 data "aws_caller_identity" "current" {}
 
@@ -11,8 +11,8 @@ locals {
   region    = data.aws_region.current.id
   account   = data.aws_caller_identity.current.account_id
 
-  # Made of names, not read from resources: a plan then shows all that a run may do before anything exists, and a queue
-  # has its policy from the start.
+  # These ARNs come from names, not from resources: the first plan then shows every permission, and a queue gets its
+  # policy at its creation.
   function_arn     = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.name}"
   log_group_arn    = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${var.name}"
   bucket           = var.bucket == null ? "${var.name}-${local.account}" : var.bucket
@@ -23,8 +23,8 @@ locals {
   failed_runs_arn  = "arn:${local.partition}:sqs:${local.region}:${local.account}:${var.name}-failed-runs"
   alarm_arn_prefix = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.name}-"
 
-  deployment = jsonencode(merge(local.what_to_do, local.workflow ? { rounds_prefix = local.rounds_prefix } : {}))
-  what_to_do = {
+  deployment = local.has_state_machine ? jsonencode(merge(local.settings, local.state_machine_settings)) : jsonencode(local.settings)
+  settings = {
     name                           = var.name
     tag_prefix                     = var.tag_prefix
     regions                        = var.regions
@@ -46,16 +46,10 @@ locals {
     request_rates                  = var.request_rates
     request_bursts                 = var.request_bursts
   }
-  environment = { POLICY = local.deployment }
+  state_machine_settings = { rounds_prefix = local.rounds_prefix, max_rounds = local.max_rounds }
+  environment            = { POLICY = local.deployment }
 
-  retention_counts = [
-    for rule in ["last", "hourly", "daily", "weekly", "monthly", "yearly"] : "${var.retention[rule]} ${rule}"
-    if lookup(var.retention, rule, 0) > 0
-  ]
-  # The very words of the runs' reports.
-  retention = "keep ${coalesce(join(", ", local.retention_counts), "every snapshot")}"
-
-  # Lambda measures the environment as JSON text, in bytes; length() would count characters.
+  # Lambda limits the bytes of the environment as JSON text. length() would count characters.
   environment_base64 = base64encode(jsonencode(local.environment))
   environment_bytes  = length(local.environment_base64) / 4 * 3 - length(regexall("=", local.environment_base64))
 }
@@ -71,11 +65,11 @@ module "package" {
 resource "aws_s3_object" "package" {
   bucket         = var.bucket == null ? aws_s3_bucket.own[0].bucket : var.bucket
   key            = "${var.name}/${module.package.sha256}.zip"
-  content_base64 = sensitive(module.package.base64) # no secret, but no reading either: this keeps it out of the plan
+  content_base64 = sensitive(module.package.base64) # keeps the archive out of the plan; it is no secret
   content_type   = "application/zip"
   kms_key_id     = var.kms_key_arn
 
-  # An object takes ten tags, and the provider's default tags may be more.
+  # An object takes ten tags, and the provider may have more default tags.
   override_provider {
     default_tags {
       tags = {}
@@ -90,7 +84,7 @@ resource "aws_s3_object" "package" {
 # The function
 
 resource "aws_cloudwatch_log_group" "backup" {
-  #checkov:skip=CKV_AWS_338:what is to be kept for a year or more is in the run reports, and log_retention_in_days is the user's choice
+  #checkov:skip=CKV_AWS_338:the run reports hold the facts of a year, and log_retention_in_days is the user's choice
 
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_in_days
@@ -99,10 +93,10 @@ resource "aws_cloudwatch_log_group" "backup" {
 }
 
 resource "aws_lambda_function" "backup" {
-  #checkov:skip=CKV_AWS_50:one function without callees, whose reports and metrics hold the duration and every API call
-  #checkov:skip=CKV_AWS_116:a run that failed for good goes to the queue of the event invoke config, which takes the reason along as a dead-letter queue would not
-  #checkov:skip=CKV_AWS_117:it talks to nothing but AWS APIs in every region, and in a VPC would need an endpoint in each
-  #checkov:skip=CKV_AWS_272:the package is made of this module's own sources by the very apply that deploys it, so that nothing in between could be signed
+  #checkov:skip=CKV_AWS_50:the function calls no other function, and its reports and metrics hold the duration and every API call
+  #checkov:skip=CKV_AWS_116:the event invoke config sends a failed run to a queue, with the reason, which a dead-letter queue would lack
+  #checkov:skip=CKV_AWS_117:the function calls AWS APIs in every region, and in a VPC it would need an endpoint for each region
+  #checkov:skip=CKV_AWS_272:the same apply makes the package from this module's sources and deploys it, so no step is left for a signature
 
   function_name = var.name
   description   = "Backs up the in-use EBS volumes of the account."
@@ -142,8 +136,8 @@ resource "aws_lambda_function" "backup" {
   depends_on = [aws_iam_role_policy.run]
 }
 
-# A run is safe to repeat, since it first looks at what is there already; so a failed one is tried twice more. This is for
-# the events of the schedule, and with either engine for whoever invokes the function without waiting for its answer.
+# Lambda retries a failed run twice. A retry is safe, because a run first looks for the snapshots that it has made already.
+# This applies to every asynchronous invocation: by the schedule or by hand.
 resource "aws_lambda_function_event_invoke_config" "backup" {
   function_name                = aws_lambda_function.backup.function_name
   maximum_retry_attempts       = 2
@@ -167,7 +161,7 @@ resource "aws_cloudwatch_event_rule" "schedule" {
 }
 
 resource "aws_lambda_permission" "schedule" {
-  count = local.workflow ? 0 : 1
+  count = local.has_state_machine ? 0 : 1
 
   statement_id  = "AllowSchedule"
   action        = "lambda:InvokeFunction"
@@ -179,7 +173,7 @@ resource "aws_lambda_permission" "schedule" {
 resource "aws_cloudwatch_event_target" "schedule" {
   rule      = aws_cloudwatch_event_rule.schedule.name
   target_id = "backup"
-  arn       = local.workflow ? aws_sfn_state_machine.workflow[0].arn : aws_lambda_function.backup.arn
+  arn       = local.has_state_machine ? aws_sfn_state_machine.backup[0].arn : aws_lambda_function.backup.arn
   role_arn  = one(aws_iam_role.schedule[*].arn)
 
   retry_policy {
@@ -191,7 +185,7 @@ resource "aws_cloudwatch_event_target" "schedule" {
     arn = aws_sqs_queue.undelivered.arn
   }
 
-  # With its target the schedule begins to run, so whatever a run or its failure needs comes first.
+  # The schedule starts runs as soon as it has a target, so everything that a run or its failure needs comes first.
   depends_on = [
     aws_iam_role_policy.schedule,
     aws_lambda_function_event_invoke_config.backup,

@@ -1,24 +1,24 @@
 # What is backed up
 
 variable "name" {
-  description = "Name of this deployment, unique in the account: its function, role, schedule and queues bear it, and every snapshot it makes is tagged with it."
+  description = "Name of this deployment, 1 to 36 characters, unique in the account; its resources and its snapshots' tags carry it."
   type        = string
   default     = "ebs-backup"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,35}$", var.name))
-    error_message = "name must be 1 to 36 lower-case letters, digits and hyphens, the first one a letter, since a bucket's name begins with it; got: ${var.name}."
+    error_message = "name must be 1 to 36 lower-case letters, digits and hyphens, the first one a letter, because a bucket's name begins with it; got: ${var.name}."
   }
 
   validation {
     condition     = !anytrue([for reserved in ["xn--", "sthree-", "amzn-s3-demo-"] : startswith(var.name, reserved)])
-    error_message = "name must not begin with xn--, sthree- or amzn-s3-demo-, which S3 keeps for itself; got: ${var.name}."
+    error_message = "name must not begin with xn--, sthree- or amzn-s3-demo-, which S3 reserves; got: ${var.name}."
   }
 }
 
 variable "regions" {
-  description = "Regions to back up; empty means every region that is enabled for the account, looked up at each run."
+  description = "Regions to back up; empty means every enabled region of the account, looked up at each run."
   type        = set(string)
   default     = []
   nullable    = false
@@ -30,7 +30,7 @@ variable "regions" {
 }
 
 variable "exclude_regions" {
-  description = "Regions to leave out when every enabled region is backed up."
+  description = "Regions to leave out when a run backs up every enabled region."
   type        = set(string)
   default     = []
   nullable    = false
@@ -47,7 +47,7 @@ variable "exclude_regions" {
 }
 
 variable "expected_denied_regions" {
-  description = "Regions that the account is known to be denied, by a service control policy for instance: being denied there does not fail the run."
+  description = "Regions that the account is denied, by a service control policy for example; such a denial does not fail the run."
   type        = set(string)
   default     = []
   nullable    = false
@@ -59,7 +59,7 @@ variable "expected_denied_regions" {
 }
 
 variable "include_tags" {
-  description = "Tags that a volume must carry, all of them, to be backed up, where `*` in a value stands for any characters; empty means every in-use volume."
+  description = "Tags that a volume must all carry to be backed up; `*` in a value matches any characters; empty selects every in-use volume."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -71,7 +71,7 @@ variable "include_tags" {
 }
 
 variable "exclude_tags" {
-  description = "Tags any of which keeps a volume from being backed up, where `*` in a value stands for any characters; a single volume is better left out by the tag `<tag_prefix>Skip` = `true`."
+  description = "Tags that each exclude a volume; `*` in a value matches any characters; to exclude a single volume, tag it `<tag_prefix>Skip` = `true`."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -83,33 +83,33 @@ variable "exclude_tags" {
 
   validation {
     condition     = !anytrue([for key, value in var.exclude_tags : lookup(var.include_tags, key, null) == value])
-    error_message = "exclude_tags must not hold a tag that include_tags asks for, or no volume is left; got in both: ${jsonencode({ for key, value in var.exclude_tags : key => value if lookup(var.include_tags, key, null) == value })}."
+    error_message = "exclude_tags must not hold a tag that include_tags asks for, because then no volume is left; got in both: ${jsonencode({ for key, value in var.exclude_tags : key => value if lookup(var.include_tags, key, null) == value })}."
   }
 }
 
 variable "multi_volume_snapshots" {
-  description = "Whether the volumes of one instance are snapshotted together, as one crash-consistent set, when more than one of them is selected."
+  description = "Whether EC2 snapshots the selected volumes of one instance together, as one crash-consistent set."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "copy_volume_tags" {
-  description = "Whether a snapshot gets its volume's own tags too, as far as EC2's limit of 50 tags allows."
+  description = "Whether a snapshot also gets its volume's tags, within EC2's limit of 50 tags."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "snapshot_tags" {
-  description = "Tags that every snapshot gets besides this module's own twelve."
+  description = "Tags for every snapshot, at most 38, besides this module's own twelve."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
     condition     = length(var.snapshot_tags) <= 38
-    error_message = "snapshot_tags must be at most 38 tags, since EC2 takes 50 and twelve are this module's own; got: ${length(var.snapshot_tags)}."
+    error_message = "snapshot_tags must be at most 38 tags, because EC2 takes 50 and this module sets twelve; got: ${length(var.snapshot_tags)}."
   }
 
   validation {
@@ -119,23 +119,23 @@ variable "snapshot_tags" {
 
   validation {
     condition     = !anytrue([for key in keys(var.snapshot_tags) : startswith(lower(key), "aws:")])
-    error_message = "snapshot_tags must not have keys that begin with aws:, which AWS keeps for itself; got: ${jsonencode(var.snapshot_tags)}."
+    error_message = "snapshot_tags must not have keys that begin with aws:, which AWS reserves; got: ${jsonencode(var.snapshot_tags)}."
   }
 
-  # IAM compares tag keys without regard to case, so neither does this rule.
+  # IAM ignores the case of tag keys, so this rule ignores it too.
   validation {
     condition     = !anytrue([for key in keys(var.snapshot_tags) : key == "Name" || startswith(lower(key), lower(var.tag_prefix))])
-    error_message = "snapshot_tags must have neither the key Name nor keys that begin with tag_prefix (${var.tag_prefix}), which this module sets itself; got: ${jsonencode(var.snapshot_tags)}."
+    error_message = "snapshot_tags must not have the key Name or keys that begin with tag_prefix (${var.tag_prefix}), which this module sets; got: ${jsonencode(var.snapshot_tags)}."
   }
 }
 
 variable "tag_prefix" {
-  description = "Beginning of the keys of this module's own tags, 1 to 112 characters; snapshots made under another prefix are no longer recognised."
+  description = "Prefix of this module's tag keys, 1 to 112 characters; the module no longer recognises snapshots made under another prefix."
   type        = string
   default     = "ebs-backup:"
   nullable    = false
 
-  # These keys are also written into the run role's IAM conditions, where a space, * or $ would not be safe.
+  # The run role's IAM conditions contain these keys. There * and $ have a meaning of their own.
   validation {
     condition     = can(regex("^[A-Za-z0-9+=._:/@-]+$", var.tag_prefix))
     error_message = "tag_prefix must be made of letters a-z and A-Z, digits and + - = . _ : / @; got: ${var.tag_prefix}."
@@ -143,12 +143,12 @@ variable "tag_prefix" {
 
   validation {
     condition     = length(var.tag_prefix) <= 112
-    error_message = "tag_prefix must be at most 112 characters, since a tag key is at most 128 and the longest one is <tag_prefix>AvailabilityZone; got: ${var.tag_prefix}."
+    error_message = "tag_prefix must be at most 112 characters, because a tag key has at most 128 and the longest key is <tag_prefix>AvailabilityZone; got: ${var.tag_prefix}."
   }
 
   validation {
     condition     = !startswith(lower(var.tag_prefix), "aws:")
-    error_message = "tag_prefix must not begin with aws:, which AWS keeps for itself; got: ${var.tag_prefix}."
+    error_message = "tag_prefix must not begin with aws:, which AWS reserves; got: ${var.tag_prefix}."
   }
 }
 
@@ -162,14 +162,14 @@ variable "dry_run" {
 # When
 
 variable "schedule_expression" {
-  description = "When to run, in UTC, as EventBridge's `cron(minutes hours day-of-month month day-of-week year)` or `rate(value unit)`; a rate counts from when the rule is made."
+  description = "When to run, in UTC: EventBridge's `cron(minutes hours day-of-month month day-of-week year)` or `rate(value unit)`; a rate counts from the rule's creation."
   type        = string
   default     = "cron(0 3 * * ? *)"
   nullable    = false
 
   validation {
     condition     = can(regex(local.cron_form, var.schedule_expression)) || can(regex(local.rate_form, var.schedule_expression))
-    error_message = "schedule_expression must be cron(...) or rate(...), with one space between its parts (a rule knows no at(...)); got: ${var.schedule_expression}."
+    error_message = "schedule_expression must be cron(...) or rate(...), with one space between its parts (an EventBridge rule does not take at(...)); got: ${var.schedule_expression}."
   }
 
   validation {
@@ -186,7 +186,7 @@ variable "schedule_expression" {
     condition = !can(regex(local.six_cron_fields, var.schedule_expression)) || alltrue([
       for place, field in local.cron_fields : can(regex(field.pattern, regex(local.six_cron_fields, var.schedule_expression)[place]))
     ])
-    error_message = "schedule_expression must keep to its fields' values: ${try(join("; ", [
+    error_message = "schedule_expression must have valid fields: ${try(join("; ", [
       for place, text in regex(local.six_cron_fields, var.schedule_expression) :
       "${local.cron_fields[place].name} takes ${local.cron_fields[place].rule}, not ${text}" if !can(regex(local.cron_fields[place].pattern, text))
     ]), "")}; got: ${var.schedule_expression}."
@@ -201,7 +201,7 @@ variable "schedule_expression" {
 }
 
 variable "schedule_enabled" {
-  description = "Whether the schedule runs; when it does not, the function can still be invoked by hand."
+  description = "Whether the schedule starts runs; without it you can still start a run by hand."
   type        = bool
   default     = true
   nullable    = false
@@ -210,7 +210,7 @@ variable "schedule_enabled" {
 # Where and how it runs
 
 variable "engine" {
-  description = "What makes a run: `lambda`, one invocation of the function for all regions, or `step_functions`, a state machine that invokes it for each region as often as that takes, so that a run may take longer than 15 minutes."
+  description = "`lambda`: a run is one invocation of up to 15 minutes; `step_functions`: a state machine invokes the function as often as needed."
   type        = string
   default     = "lambda"
   nullable    = false
@@ -222,7 +222,7 @@ variable "engine" {
 }
 
 variable "request_rates" {
-  description = "Requests a second at which EC2 refills the account's bucket of an action, by action, `CreateSnapshot`, `CreateSnapshots`, `CreateTags` or `DeleteSnapshot`, where they are not what AWS publishes: because AWS has raised them, or to leave some to other tools."
+  description = "Requests a second that EC2 allows, for `CreateSnapshot`, `CreateSnapshots`, `CreateTags` or `DeleteSnapshot`, where your account's rate differs from AWS's published one."
   type        = map(number)
   default     = {}
   nullable    = false
@@ -239,7 +239,7 @@ variable "request_rates" {
 }
 
 variable "request_bursts" {
-  description = "Requests that EC2's bucket of an action holds when it is full, by action as in request_rates, where they are not what AWS publishes."
+  description = "Requests that EC2 allows at once, by action as in `request_rates`, where your account's burst differs from AWS's published one."
   type        = map(number)
   default     = {}
   nullable    = false
@@ -255,8 +255,10 @@ variable "request_bursts" {
   }
 }
 
+# The default encryption of an existing bucket must be S3's own, or that of kms_key_arn: the run role may use no other key.
+# The module leaves the bucket's lifecycle to its owner.
 variable "bucket" {
-  description = "Name of an existing bucket in this region for the function's package and the runs' reports, known when planning, with a default encryption that is S3's own or of kms_key_arn; null makes one. What runs leave in an existing bucket, with the engine `step_functions` also under `<name>/rounds/`, nothing but a lifecycle of its own removes."
+  description = "Name of an existing bucket in this region, known at plan time, for the function's package and the reports; null makes a bucket."
   type        = string
   default     = null
 
@@ -267,7 +269,7 @@ variable "bucket" {
 }
 
 variable "bucket_force_destroy" {
-  description = "Whether destroying the bucket that this module makes also deletes the reports in it; if not, a bucket with reports stays. Snapshots stay in any case."
+  description = "Whether `terraform destroy` also deletes the reports in the module's own bucket; snapshots always stay."
   type        = bool
   default     = false
   nullable    = false
@@ -286,7 +288,7 @@ variable "memory_size" {
 }
 
 variable "timeout" {
-  description = "Time that one invocation of the function may take, in seconds, 60 to 900: with the engine `lambda` all of a run, with `step_functions` one round in one region."
+  description = "Time limit of one invocation in seconds, 60 to 900: of a whole run with `lambda`, of one round in one region with `step_functions`."
   type        = number
   default     = 900
   nullable    = false
@@ -298,7 +300,7 @@ variable "timeout" {
 }
 
 variable "architecture" {
-  description = "Instruction set of the function, `arm64` or `x86_64`; the first is the cheaper one, the second is there in every region."
+  description = "Instruction set of the function: `arm64`, which costs less, or `x86_64`, which every region has."
   type        = string
   default     = "arm64"
   nullable    = false
@@ -310,20 +312,21 @@ variable "architecture" {
 }
 
 variable "reserved_concurrent_executions" {
-  description = "Number of concurrent executions reserved for the function, taken from those of the account; with the engine `step_functions` as many regions are visited at a time, 40 at the most, and the others wait for their turn; -1 reserves none."
+  description = "Concurrent executions reserved for the function; with `step_functions` as many regions, at most 40, are visited at a time; -1 reserves none."
   type        = number
   default     = -1
   nullable    = false
 
-  # Lambda reads 0 as "never run", which would quietly end the backups.
+  # With 0 Lambda never runs the function: the backups would end without an error.
   validation {
     condition     = (var.reserved_concurrent_executions == -1 || var.reserved_concurrent_executions >= 1) && floor(var.reserved_concurrent_executions) == var.reserved_concurrent_executions
     error_message = "reserved_concurrent_executions must be -1 or a whole number from 1 (to pause the backups, set schedule_enabled to false); got: ${var.reserved_concurrent_executions}."
   }
 }
 
+# The key's policy must let CloudWatch, CloudWatch Logs and EventBridge use the key.
 variable "kms_key_arn" {
-  description = "ARN of a KMS key of this region that encrypts package, reports, the function's environment, its logs, queues and the topic, and whose policy admits CloudWatch, CloudWatch Logs and EventBridge; null leaves them to keys of AWS."
+  description = "ARN of a KMS key in this region that encrypts package, reports, environment, logs, queues and topic; null uses keys of AWS."
   type        = string
   default     = null
 
@@ -334,7 +337,7 @@ variable "kms_key_arn" {
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the IAM policy that bounds what the roles may do; null sets no bound."
+  description = "ARN of the IAM policy that bounds what the roles may do; null sets no boundary."
   type        = string
   default     = null
 
@@ -357,7 +360,7 @@ variable "role_path" {
 }
 
 variable "tags" {
-  description = "Tags of the resources that this module makes with Terraform; those of the snapshots are snapshot_tags."
+  description = "Tags of the resources that Terraform makes; snapshots get `snapshot_tags`."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -372,7 +375,7 @@ variable "tags" {
     error_message = "tags must have keys of 1 to 128 and values of at most 256 characters; got: ${jsonencode(var.tags)}."
   }
 
-  # IAM's rule, the strictest of the services'.
+  # The rule of IAM, which is the strictest service.
   validation {
     condition     = alltrue([for text in concat(keys(var.tags), values(var.tags)) : can(regex("^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$", text))])
     error_message = "tags must be made of letters, digits, spaces and _ . : / = + - @; got: ${jsonencode(var.tags)}."
@@ -380,21 +383,21 @@ variable "tags" {
 
   validation {
     condition     = !anytrue([for key in keys(var.tags) : startswith(lower(key), "aws:")])
-    error_message = "tags must not have keys that begin with aws:, which AWS keeps for itself; got: ${jsonencode(var.tags)}."
+    error_message = "tags must not have keys that begin with aws:, which AWS reserves; got: ${jsonencode(var.tags)}."
   }
 }
 
-# How long, and how much is told
+# What is kept, and for how long
 
 variable "retention" {
-  description = "Snapshots of each volume to keep, by rule: the `last` so many, and the newest of each of so many `hourly`, `daily`, `weekly`, `monthly` and `yearly` periods that have one; empty means that nothing is ever deleted, and the role cannot delete."
+  description = "Snapshots of each volume to keep, by rule: `last`, `hourly`, `daily`, `weekly`, `monthly`, `yearly`; empty keeps every snapshot and lets the role delete none."
   type        = map(number)
   default     = {}
   nullable    = false
 
   validation {
-    condition     = length(setsubtract(keys(var.retention), local.retention_rules[*].name)) == 0
-    error_message = "retention keys must be among ${join(", ", local.retention_rules[*].name)}; got: ${join(", ", setsubtract(keys(var.retention), local.retention_rules[*].name))}."
+    condition     = length(setsubtract(keys(var.retention), local.retention_rules)) == 0
+    error_message = "retention keys must be among ${join(", ", local.retention_rules)}; got: ${join(", ", setsubtract(keys(var.retention), local.retention_rules))}."
   }
 
   validation {
@@ -404,7 +407,7 @@ variable "retention" {
 
   validation {
     condition     = length(var.retention) == 0 || anytrue([for count in values(var.retention) : count != 0])
-    error_message = "retention must keep something (only an empty one keeps everything); got: ${jsonencode(var.retention)}."
+    error_message = "retention must keep at least one snapshot (an empty retention keeps all); got: ${jsonencode(var.retention)}."
   }
 }
 
@@ -416,12 +419,12 @@ variable "max_deletions_per_run" {
 
   validation {
     condition     = var.max_deletions_per_run >= 1 && floor(var.max_deletions_per_run) == var.max_deletions_per_run
-    error_message = "max_deletions_per_run must be a whole number from 1 (to delete nothing at all, leave retention empty); got: ${var.max_deletions_per_run}."
+    error_message = "max_deletions_per_run must be a whole number from 1 (to delete nothing, leave retention empty); got: ${var.max_deletions_per_run}."
   }
 }
 
 variable "max_deletions_percent" {
-  description = "Most of this deployment's snapshots in one region that one run may delete, in percent, 1 to 100; a plan above it, if of more than 20 deletions, deletes nothing there and fails the run."
+  description = "Most of the deployment's snapshots that one run may delete in one region, in percent, 1 to 100; 20 deletions are always allowed."
   type        = number
   default     = 50
   nullable    = false
@@ -433,7 +436,7 @@ variable "max_deletions_percent" {
 }
 
 variable "orphan_retention_days" {
-  description = "Age, in days, at which the newest snapshot of a volume that no longer exists is deleted together with all its older ones; null keeps for ever what retention keeps of them."
+  description = "Age in days, from 1, at which a deleted volume's newest snapshot expires together with its older ones; null leaves them to `retention`."
   type        = number
   default     = null
 
@@ -444,12 +447,12 @@ variable "orphan_retention_days" {
 
   validation {
     condition     = var.orphan_retention_days == null || length(var.retention) > 0
-    error_message = "orphan_retention_days must be null while retention is empty, since nothing is ever deleted then; got: ${var.orphan_retention_days == null ? "null" : var.orphan_retention_days}."
+    error_message = "orphan_retention_days must be null while retention is empty, because then nothing is deleted; got: ${var.orphan_retention_days == null ? "null" : var.orphan_retention_days}."
   }
 }
 
 variable "log_retention_in_days" {
-  description = "Time that the runs' logs are kept, in days; 0 keeps them for ever."
+  description = "Days to keep the logs; 0 keeps them for ever."
   type        = number
   default     = 90
   nullable    = false
@@ -460,21 +463,21 @@ variable "log_retention_in_days" {
   }
 }
 
-# The metrics, and with them the alarms, are taken from the log, at the level INFO.
+# CloudWatch takes the metrics, and with them the alarms, from the log at the level INFO.
 variable "log_level" {
-  description = "Least level of what the function logs, `DEBUG` or `INFO`."
+  description = "Lowest level that the function logs, `DEBUG` or `INFO`."
   type        = string
   default     = "INFO"
   nullable    = false
 
   validation {
     condition     = contains(["DEBUG", "INFO"], var.log_level)
-    error_message = "log_level must be DEBUG or INFO, since metrics and alarms live on what is logged at INFO; got: ${var.log_level}."
+    error_message = "log_level must be DEBUG or INFO, because CloudWatch takes the metrics from the log at INFO; got: ${var.log_level}."
   }
 }
 
 variable "report_retention_days" {
-  description = "Time that the runs' reports are kept in the bucket that this module makes, in days, from 1; null keeps them for ever. The objects of an existing bucket are left to its owner. The default is a year, and a month in which to look back at all of it."
+  description = "Days, from 1, to keep the reports in the module's own bucket; null keeps them for ever."
   type        = number
   default     = 400
 
@@ -484,10 +487,10 @@ variable "report_retention_days" {
   }
 }
 
-# Who is told, and of what
+# Alarms and dashboard
 
 variable "recovery_point_objective_hours" {
-  description = "Age, in hours, up to which a volume's newest completed snapshot, whoever made it, counts as recent enough; it must exceed the longest time between two runs by what a run and its snapshots take. The default fits a daily schedule. Above 168 no alarm can tell that runs have stopped, since CloudWatch looks back 7 days at most."
+  description = "Maximum age in hours of a volume's newest completed snapshot: more than the longest time between two runs; above 168 removes the alarm `no-run`."
   type        = number
   default     = 26
   nullable    = false
@@ -499,12 +502,12 @@ variable "recovery_point_objective_hours" {
 
   validation {
     condition     = var.recovery_point_objective_hours <= 0 || var.recovery_point_objective_hours > local.hours_between_runs
-    error_message = "recovery_point_objective_hours must be longer than the time between two runs, which schedule_expression sets to ${var.schedule_expression}; got: ${var.recovery_point_objective_hours}."
+    error_message = "recovery_point_objective_hours must be longer than the time between two runs, which is ${var.schedule_expression}; got: ${var.recovery_point_objective_hours}."
   }
 }
 
 variable "notification_emails" {
-  description = "Addresses that get a mail when an alarm begins or ends; AWS first asks each of them to confirm."
+  description = "Addresses that get a mail when an alarm begins or ends; AWS first asks each address to confirm."
   type        = set(string)
   default     = []
   nullable    = false
@@ -516,7 +519,7 @@ variable "notification_emails" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs of what else to notify when an alarm begins or ends, such as SNS topics of yours; at most 5, or 4 besides notification_emails."
+  description = "ARNs to notify when an alarm begins or ends, such as SNS topics of yours; at most 5, or 4 with `notification_emails`."
   type        = set(string)
   default     = []
   nullable    = false
@@ -528,26 +531,31 @@ variable "alarm_actions" {
 
   validation {
     condition     = length(var.alarm_actions) <= (length(var.notification_emails) == 0 ? 5 : 4)
-    error_message = "alarm_actions must be at most 5, or 4 if notification_emails has any, since that is all CloudWatch takes; got: ${length(var.alarm_actions)}."
+    error_message = "alarm_actions must be at most 5, or 4 if notification_emails has any, because CloudWatch takes 5; got: ${length(var.alarm_actions)}."
   }
 }
 
 variable "dashboard_enabled" {
-  description = "Whether there is a CloudWatch dashboard of the runs."
+  description = "Whether to make a CloudWatch dashboard of the runs."
   type        = bool
   default     = false
   nullable    = false
 }
 
-# The rules' vocabulary
+# What the rules above, and the function's reports, share
 
 locals {
+  retention_rules  = ["last", "hourly", "daily", "weekly", "monthly", "yearly"]
+  retention_counts = [for rule in local.retention_rules : "${var.retention[rule]} ${rule}" if lookup(var.retention, rule, 0) > 0]
+  # The reports use the same words.
+  retention = "keep ${coalesce(join(", ", local.retention_counts), "every snapshot")}"
+
   region_pattern = "^[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}$"
 
-  # Those calls of a run that EC2 meters each in a bucket of its own, and that a run makes many of.
+  # EC2 limits each of these actions by a token bucket of its own, and a run calls them often.
   metered_actions = ["CreateSnapshot", "CreateSnapshots", "CreateTags", "DeleteSnapshot"]
 
-  # Not length(), which counts what a reader sees as one character: EC2 counts code points.
+  # EC2 counts code points. length() would count grapheme clusters.
   tag_key_length   = "(?s)^.{1,128}$"
   tag_value_length = "(?s)^.{0,256}$"
 
@@ -558,12 +566,12 @@ locals {
   rate_form       = "^rate\\([^ ()]+( [^ ()]+)*\\)$"
   six_cron_fields = "^cron\\(([^ ()]+) ([^ ()]+) ([^ ()]+) ([^ ()]+) ([^ ()]+) ([^ ()]+)\\)$"
 
-  # 0 stands for a cron expression, from which it is not so easily told.
+  # 0 stands for a cron expression, whose longest pause needs a calendar.
   rate               = try(regex("^rate\\((?P<value>[0-9]+) (?P<unit>minute|hour|day)s?\\)$", var.schedule_expression), { value = 0, unit = "hour" })
   hours_between_runs = local.rate.value * { minute = 1 / 60, hour = 1, day = 24 }[local.rate.unit]
 
-  # The table of https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html: of each field one
-  # value, the increment that may follow it, and what stands alone in it.
+  # The table of https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html. Each field has a
+  # pattern of one value, of the increment that may follow the value, and of what can only stand alone.
   cron_fields = [for field in [
     {
       name  = "minutes"

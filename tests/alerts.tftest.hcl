@@ -1,4 +1,4 @@
-# Who is told of what, and what they are told.
+# Which failures begin an alarm, what its text says, and whom it notifies.
 
 mock_provider "aws" {
   source          = "./tests/mocks"
@@ -23,12 +23,12 @@ override_resource {
   }
 }
 
-run "by_default_alarms_watch_and_nobody_is_notified" {
+run "default_alarms_notify_nobody" {
   command = plan
 
   assert {
     condition     = output.alarm_names == tolist(["ebs-backup-failed-runs", "ebs-backup-no-run", "ebs-backup-uncovered-volumes", "ebs-backup-undelivered"])
-    error_message = "There is an alarm for each thing that can go wrong without retention."
+    error_message = "Each failure without retention has an alarm."
   }
 
   assert {
@@ -36,85 +36,16 @@ run "by_default_alarms_watch_and_nobody_is_notified" {
       for alarm in concat(values(aws_cloudwatch_metric_alarm.fault), aws_cloudwatch_metric_alarm.no_run) :
       length(alarm.alarm_actions) == 0 && length(alarm.ok_actions) == 0
     ])
-    error_message = "Nobody is notified whom nobody named."
+    error_message = "An alarm notifies nobody by default."
   }
 
   assert {
-    condition     = length(aws_sns_topic.alarms) + length(aws_sns_topic_subscription.alarms) + length(aws_cloudwatch_dashboard.backup) == 0
-    error_message = "There is neither topic nor dashboard."
-  }
-
-  assert {
-    condition     = output.topic_arn == null && output.dashboard_name == null
-    error_message = "The outputs say so."
+    condition     = length(aws_sns_topic.alarms) + length(aws_cloudwatch_dashboard.backup) == 0 && output.topic_arn == null
+    error_message = "By default the module makes no topic and no dashboard."
   }
 }
 
-run "a_run_that_failed_for_good_is_seen_in_its_queue" {
-  command = plan
-
-  assert {
-    condition = {
-      of = [
-        aws_cloudwatch_metric_alarm.fault["failed-runs"].namespace,
-        aws_cloudwatch_metric_alarm.fault["failed-runs"].metric_name,
-        aws_cloudwatch_metric_alarm.fault["failed-runs"].dimensions["QueueName"],
-        aws_cloudwatch_metric_alarm.fault["failed-runs"].treat_missing_data,
-      ]
-      } == {
-      of = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "ebs-backup-failed-runs", "notBreaching"]
-    }
-    error_message = "A message in the queue of failed runs is an alarm until it is gone."
-  }
-}
-
-run "an_event_that_was_not_delivered_is_seen_in_its_queue" {
-  command = plan
-
-  assert {
-    condition = {
-      of = [
-        aws_cloudwatch_metric_alarm.fault["undelivered"].namespace,
-        aws_cloudwatch_metric_alarm.fault["undelivered"].metric_name,
-        aws_cloudwatch_metric_alarm.fault["undelivered"].dimensions["QueueName"],
-        aws_cloudwatch_metric_alarm.fault["undelivered"].treat_missing_data,
-      ]
-      } == {
-      of = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "ebs-backup-undelivered", "notBreaching"]
-    }
-    error_message = "A message in the queue of undelivered events is an alarm until it is gone."
-  }
-}
-
-run "what_a_run_measured_holds_until_the_next_one_measures" {
-  command = plan
-
-  variables {
-    retention = { daily = 7 }
-  }
-
-  assert {
-    condition = {
-      for key in ["uncovered-volumes", "deletion-brake"] : key => [
-        aws_cloudwatch_metric_alarm.fault[key].namespace,
-        aws_cloudwatch_metric_alarm.fault[key].metric_name,
-        aws_cloudwatch_metric_alarm.fault[key].dimensions["Policy"],
-        aws_cloudwatch_metric_alarm.fault[key].treat_missing_data,
-      ]
-      } == {
-      uncovered-volumes = ["EBSBackup", "UncoveredVolumes", "ebs-backup", "ignore"]
-      deletion-brake    = ["EBSBackup", "DeletionBrake", "ebs-backup", "ignore"]
-    }
-    error_message = "A volume without a recent recovery point, and a brake that holds, are alarms."
-  }
-
-  assert {
-    condition     = contains(output.alarm_names, "ebs-backup-deletion-brake")
-    error_message = "With retention there is a brake to watch."
-  }
-}
-
-run "one_of_anything_wrong_is_enough_in_as_long_as_a_run_may_take" {
+run "one_failure_begins_an_alarm" {
   command = plan
 
   variables {
@@ -123,61 +54,24 @@ run "one_of_anything_wrong_is_enough_in_as_long_as_a_run_may_take" {
 
   assert {
     condition = alltrue([
-      for alarm in aws_cloudwatch_metric_alarm.fault : alltrue([
-        alarm.statistic == "Maximum",
-        alarm.comparison_operator == "GreaterThanThreshold",
-        alarm.threshold == 0,
-        alarm.evaluation_periods == 1,
-        alarm.period >= aws_lambda_function.backup.timeout,
-      ])
+      for alarm in aws_cloudwatch_metric_alarm.fault :
+      alarm.statistic == "Maximum" && alarm.threshold == 0 && alarm.evaluation_periods == 1 && alarm.period >= aws_lambda_function.backup.timeout
     ])
-    error_message = "Each alarm begins with the first fault."
+    error_message = "A period is as long as an invocation, because its metrics have the time of its begin."
   }
-}
-
-run "a_run_that_did_not_take_place_is_missed_after_as_long_as_the_objective" {
-  command = plan
 
   assert {
-    condition = {
-      namespace    = aws_cloudwatch_metric_alarm.no_run[0].namespace
-      metric       = aws_cloudwatch_metric_alarm.no_run[0].metric_name
-      dimensions   = aws_cloudwatch_metric_alarm.no_run[0].dimensions
-      statistic    = aws_cloudwatch_metric_alarm.no_run[0].statistic
-      operator     = aws_cloudwatch_metric_alarm.no_run[0].comparison_operator
-      threshold    = aws_cloudwatch_metric_alarm.no_run[0].threshold
-      missing      = aws_cloudwatch_metric_alarm.no_run[0].treat_missing_data
-      of_an_hour   = aws_cloudwatch_metric_alarm.no_run[0].period
-      hours_missed = aws_cloudwatch_metric_alarm.no_run[0].evaluation_periods
-      } == {
-      namespace    = "EBSBackup"
-      metric       = "RunDuration"
-      dimensions   = tomap({ Policy = "ebs-backup" })
-      statistic    = "SampleCount"
-      operator     = "LessThanThreshold"
-      threshold    = 1
-      missing      = "breaching"
-      of_an_hour   = 3600
-      hours_missed = 26
+    condition = { for key, alarm in aws_cloudwatch_metric_alarm.fault : key => alarm.treat_missing_data } == {
+      failed-runs       = "notBreaching"
+      undelivered       = "notBreaching"
+      uncovered-volumes = "ignore"
+      deletion-brake    = "ignore"
     }
-    error_message = "26 hours without a run are an alarm, whether CloudWatch has data of them or not."
+    error_message = "An alarm about a run stays until the next run. An alarm about a queue ends with its last message."
   }
 }
 
-run "where_every_run_is_a_dry_one_dry_runs_count" {
-  command = plan
-
-  variables {
-    dry_run = true
-  }
-
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.no_run[0].metric_name == "ResourcesTargeted"
-    error_message = "A dry run tells what it measured, and not how long it took."
-  }
-}
-
-run "an_hour_begun_counts" {
+run "missing_run_is_an_alarm_after_the_objective" {
   command = plan
 
   variables {
@@ -186,12 +80,30 @@ run "an_hour_begun_counts" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.no_run[0].evaluation_periods == 2
-    error_message = "The time looked back at is whole hours, and no less than the objective."
+    condition = alltrue([
+      aws_cloudwatch_metric_alarm.no_run[0].metric_name == "RunDuration",
+      aws_cloudwatch_metric_alarm.no_run[0].treat_missing_data == "breaching",
+      aws_cloudwatch_metric_alarm.no_run[0].period == 3600,
+      aws_cloudwatch_metric_alarm.no_run[0].evaluation_periods == 2,
+    ])
+    error_message = "The alarm looks at whole hours, at least as many as the objective has."
   }
 }
 
-run "a_week_is_as_far_as_cloudwatch_looks_back" {
+run "dry_runs_count_where_all_runs_are_dry" {
+  command = plan
+
+  variables {
+    dry_run = true
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.no_run[0].metric_name == "ResourcesTargeted"
+    error_message = "A dry run sends this metric, and does not send RunDuration."
+  }
+}
+
+run "week_is_the_longest_time_without_a_run" {
   command = plan
 
   variables {
@@ -200,11 +112,11 @@ run "a_week_is_as_far_as_cloudwatch_looks_back" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.no_run[0].evaluation_periods * aws_cloudwatch_metric_alarm.no_run[0].period == 7 * 24 * 3600
-    error_message = "A week can still be watched."
+    error_message = "CloudWatch can look back at a week."
   }
 }
 
-run "what_cloudwatch_could_not_watch_has_no_alarm" {
+run "objective_above_a_week_has_no_alarm" {
   command = plan
 
   variables {
@@ -213,11 +125,11 @@ run "what_cloudwatch_could_not_watch_has_no_alarm" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.no_run) == 0
-    error_message = "There is no alarm that could only be wrong."
+    error_message = "CloudWatch cannot look back further than a week."
   }
 }
 
-run "a_schedule_that_is_off_misses_no_run" {
+run "disabled_schedule_misses_no_run" {
   command = plan
 
   variables {
@@ -226,11 +138,11 @@ run "a_schedule_that_is_off_misses_no_run" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.no_run) == 0 && length(aws_cloudwatch_metric_alarm.fault) == 3
-    error_message = "Only the alarm about missing runs goes with the schedule."
+    error_message = "Without the schedule only the alarm about a missing run goes."
   }
 }
 
-run "an_alarm_says_what_is_wrong_and_what_to_do_first" {
+run "alarm_says_what_is_wrong_and_what_to_do" {
   command = plan
 
   variables {
@@ -245,7 +157,7 @@ run "an_alarm_says_what_is_wrong_and_what_to_do_first" {
         can(regex("\nThen [^\n]+: see \"docs/operations.md\" of the module, \"[A-Z][^\"]+\"", description)),
       ])
     ])
-    error_message = "Each description names the deployment, a first step that can be copied, and where to read on."
+    error_message = "A text names the deployment, a first step to copy, and the section to read."
   }
 
   assert {
@@ -253,21 +165,17 @@ run "an_alarm_says_what_is_wrong_and_what_to_do_first" {
       for key in ["failed-runs", "undelivered"] :
       strcontains(aws_cloudwatch_metric_alarm.fault[key].alarm_description, "aws sqs receive-message --region eu-west-1 --queue-url https://sqs.eu-west-1.amazonaws.com/111122223333/ebs-backup-${key}")
     ])
-    error_message = "The first steps are about this deployment's queues."
-  }
-
-  assert {
-    condition     = strcontains(aws_cloudwatch_metric_alarm.fault["uncovered-volumes"].alarm_description, " of the last 26 hours.")
-    error_message = "The objective is said."
+    error_message = "The first step reads this deployment's queue."
   }
 }
 
-run "an_alarm_says_it_in_as_many_words_as_cloudwatch_takes" {
+run "alarm_text_fits_with_the_longest_names" {
   command = plan
 
   variables {
     name                           = join("", [for character in range(36) : "n"])
     bucket                         = join("", [for character in range(63) : "b"])
+    engine                         = "step_functions"
     recovery_point_objective_hours = 166.5
     retention                      = { daily = 7 }
   }
@@ -300,11 +208,11 @@ run "an_alarm_says_it_in_as_many_words_as_cloudwatch_takes" {
     condition = alltrue([
       for description in concat(values(aws_cloudwatch_metric_alarm.fault), aws_cloudwatch_metric_alarm.no_run)[*].alarm_description : length(description) <= 1024
     ])
-    error_message = "The longest names fit too."
+    error_message = "CloudWatch takes 1024 characters."
   }
 }
 
-run "people_are_mailed_and_machines_are_called_when_an_alarm_begins_and_ends" {
+run "alarm_notifies_topic_and_actions" {
   command = plan
 
   variables {
@@ -322,26 +230,21 @@ run "people_are_mailed_and_machines_are_called_when_an_alarm_begins_and_ends" {
         alarm.tags == tomap({ Team = "platform" }),
       ])
     ])
-    error_message = "Each alarm notifies the topic and what else was named."
+    error_message = "An alarm notifies when it begins and when it ends."
   }
 
   assert {
-    condition = {
-      for subscription in aws_sns_topic_subscription.alarms : subscription.endpoint => [subscription.protocol, subscription.topic_arn]
-      } == {
-      "backup@example.com" = ["email", "arn:aws:sns:eu-west-1:111122223333:ebs-backup-alarms"]
-      "cloud@example.com"  = ["email", "arn:aws:sns:eu-west-1:111122223333:ebs-backup-alarms"]
-    }
-    error_message = "Each address is subscribed, as text that a person reads."
+    condition     = [for subscription in aws_sns_topic_subscription.alarms : [subscription.endpoint, subscription.protocol]] == [["backup@example.com", "email"], ["cloud@example.com", "email"]]
+    error_message = "Each address gets a mail."
   }
 
   assert {
     condition     = output.topic_arn == "arn:aws:sns:eu-west-1:111122223333:ebs-backup-alarms" && aws_sns_topic.alarms[0].tags == tomap({ Team = "platform" })
-    error_message = "The topic can be subscribed to by others."
+    error_message = "Others can subscribe to the topic."
   }
 }
 
-run "the_topic_takes_messages_of_this_deployments_alarms_over_tls" {
+run "topic_takes_only_this_deployments_alarms" {
   command = plan
 
   variables {
@@ -367,21 +270,16 @@ run "the_topic_takes_messages_of_this_deployments_alarms_over_tls" {
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
     ]
-    error_message = "Alarms of this account and deployment may publish, and only over TLS."
-  }
-
-  assert {
-    condition     = alltrue([for name in output.alarm_names : startswith(name, "ebs-backup-")])
-    error_message = "The alarms' names are those that the policy admits."
+    error_message = "Only this account's alarms of this deployment may publish, over TLS."
   }
 
   assert {
     condition     = aws_sns_topic.alarms[0].kms_master_key_id == null
-    error_message = "Without a key of the account's own there is none through which alarms could publish."
+    error_message = "Alarms cannot publish to a topic with AWS's own key."
   }
 }
 
-run "a_key_encrypts_the_topic_too" {
+run "key_encrypts_the_topic" {
   command = plan
 
   variables {
@@ -391,11 +289,11 @@ run "a_key_encrypts_the_topic_too" {
 
   assert {
     condition     = aws_sns_topic.alarms[0].kms_master_key_id == var.kms_key_arn
-    error_message = "The topic is encrypted with the account's own key."
+    error_message = "The given key encrypts the topic."
   }
 }
 
-run "the_dashboard_is_there_if_wanted" {
+run "dashboard_shows_limits_and_links" {
   command = plan
 
   variables {
@@ -405,35 +303,20 @@ run "the_dashboard_is_there_if_wanted" {
   }
 
   assert {
-    condition     = output.dashboard_name == "ebs-backup"
-    error_message = "It bears the deployment's name."
-  }
-
-  assert {
-    condition = alltrue([
-      for word in [
-        "CoveragePercent", "RecoveryPointAgeMax", "SnapshotsCreateStarted", "SnapshotsCreateFailed", "SnapshotsDeleteCompleted",
-        "RunDuration", "ThrottledCalls", "/aws/lambda/ebs-backup",
-      ] : strcontains(aws_cloudwatch_dashboard.backup[0].dashboard_body, word)
-    ])
-    error_message = "Coverage, age, created, failed, deleted, duration, throttles and problems are on it."
-  }
-
-  assert {
     condition = flatten([
       for widget in jsondecode(aws_cloudwatch_dashboard.backup[0].dashboard_body).widgets :
       try(widget.properties.annotations.horizontal[*], [])
     ]) == [{ label = "objective", value = 30 }, { label = "timeout", value = 600 }]
-    error_message = "Age is drawn against the objective, and duration against the timeout."
+    error_message = "The age has the objective beside it, and the duration the timeout."
   }
 
   assert {
     condition     = strcontains(jsondecode(aws_cloudwatch_dashboard.backup[0].dashboard_body).widgets[0].properties.markdown, output.reports_url)
-    error_message = "The reports are one click away."
+    error_message = "The dashboard links to the reports."
   }
 }
 
-run "consoles_differ_by_partition" {
+run "china_has_its_own_console" {
   command = plan
 
   override_data {
@@ -444,6 +327,6 @@ run "consoles_differ_by_partition" {
 
   assert {
     condition     = startswith(output.reports_url, "https://eu-west-1.console.amazonaws.cn/s3/buckets/")
-    error_message = "China has a console of its own."
+    error_message = "The link leads to the console of the partition."
   }
 }

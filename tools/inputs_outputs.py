@@ -1,32 +1,28 @@
-"""The README's tables of inputs and outputs, made from the Terraform files that declare them.
+"""The tables of inputs and outputs in the documentation, made from the Terraform files that declare them.
 
-    python -m tools.inputs_outputs README.md
-
-makes every marked block of the files anew; a test tells when one is out of date. Reads Terraform as `terraform fmt`
-leaves it, which is all that the module's own files need.
+`tools.docs` writes them into the pages.
 """
 
+import json
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
+
+import hcl2
 
 ROOT = Path(__file__).parents[1]
 
-_MARKED = re.compile(r"(?P<begin><!-- (?P<name>inputs|outputs) -->\n).*?(?P<end><!-- /(?P=name) -->)", re.DOTALL)
-# A heading is a comment between blank lines; a declaration ends at the first brace that is not indented.
-_HEADING_OR_DECLARATION = re.compile(
-    r'^# (?P<heading>[^\n]+)\n\n|^(?:variable|output) "(?P<name>\w+)" \{\n(?P<body>.*?)^\}', re.MULTILINE | re.DOTALL
-)
-# A value goes on over lines that are indented further than the attribute, and over the bracket that closes it.
-_ATTRIBUTE = re.compile(r"^  (?P<key>\w+) += (?P<value>.+(?:\n   .*|\n  [\])}].*)*)", re.MULTILINE)
+# hcl2 reads comments without their place, so the text is split at its headings: comments before an empty line.
+_HEADING = re.compile(r"^# ([^\n]+)\n\n", re.MULTILINE)
+_AS_WRITTEN = hcl2.SerializationOptions(wrap_objects=True, wrap_tuples=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A variable or an output: under which heading it stands, and its attributes as they are written."""
+    """A variable or an output: its heading, its name, and its attributes as Terraform code."""
 
     heading: str
     name: str
@@ -34,15 +30,10 @@ class Declaration:
 
     @property
     def description(self) -> str:
-        """The description without its quotes; every declaration must have one."""
+        """The description as plain text; raises ValueError if there is none."""
         if "description" not in self.attributes:
             raise ValueError(f"{self.name} has no description")
-        return self.attributes["description"].strip('"').replace('\\"', '"')
-
-
-def filled(text: str) -> str:
-    """Return a text with the content of its marked blocks made anew."""
-    return _MARKED.sub(lambda m: f"{m['begin']}\n{BLOCKS[m['name']]()}\n\n{m['end']}", text)
+        return str(json.loads(self.attributes["description"]))
 
 
 def inputs() -> str:
@@ -63,13 +54,30 @@ BLOCKS: Mapping[str, Callable[[], str]] = {"inputs": inputs, "outputs": outputs}
 
 def declarations(text: str) -> list[Declaration]:
     """Return the variables or outputs that a Terraform file declares, in its order."""
-    found, heading = [], ""
-    for match in _HEADING_OR_DECLARATION.finditer(text):
-        heading = match["heading"] or heading
-        if match["name"]:
-            attributes = {a["key"]: " ".join(a["value"].split()) for a in _ATTRIBUTE.finditer(match["body"])}
-            found.append(Declaration(heading, match["name"], attributes))
-    return found
+    before, *sections = _HEADING.split(text)
+    headed = [("", before), *zip(sections[::2], sections[1::2], strict=True)]
+    return [
+        Declaration(heading, json.loads(name), _attributes(body))
+        for heading, section in headed
+        for block in _blocks(section)
+        for name, body in block.items()
+    ]
+
+
+def _blocks(section: str) -> Iterable[Mapping[str, Any]]:
+    parsed = hcl2.loads(section, serialization_options=_AS_WRITTEN)
+    return [*parsed.get("variable", ()), *parsed.get("output", ())]
+
+
+def _attributes(body: Mapping[str, Any]) -> dict[str, str]:
+    return {key: _as_code(value) for key, value in body.items() if key != "validation" and not key.startswith("__")}
+
+
+def _as_code(value: Any) -> str:
+    """Return a value as Terraform code: hcl2 puts every expression but a literal into ${...}."""
+    if isinstance(value, str):
+        return value.removeprefix("${").removesuffix("}") if value.startswith("${") else value
+    return json.dumps(value)
 
 
 def input_table(declared: Iterable[Declaration]) -> str:
@@ -92,13 +100,3 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def main(paths: Iterable[str]) -> None:
-    """Make the marked blocks of files anew."""
-    for path in map(Path, paths):
-        path.write_text(filled(path.read_text("utf-8")), "utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

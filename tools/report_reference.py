@@ -1,13 +1,9 @@
 """The tables of docs/report.md, made of the schema that reports are checked against, of a report, and of the metrics.
 
-    PYTHONPATH=function python -m tools.report_reference docs/report.md
-
-makes every marked block of the files anew; a test tells when one is out of date.
+`tools.docs` writes them into the page.
 """
 
 import json
-import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,7 +19,6 @@ SCHEMA_FILE = Path(__file__).parents[1] / "docs" / "report.schema.json"
 DOLLARS_A_METRIC = 0.30
 HOURS_A_DAY = 24
 
-_BLOCK = re.compile(r"(?P<begin><!-- report: (?P<name>\w+) -->\n).*?(?P<end><!-- /report -->)", re.DOTALL)
 _TITLES = {
     "totals": "`totals`",
     "coverage": "`coverage`",
@@ -35,11 +30,6 @@ _TITLES = {
     "action": "`regions.<name>.actions[]`",
     "verdict": "`regions.<name>.verdicts[]`",
 }
-
-
-def filled(text: str) -> str:
-    """Return a text with the content of its marked blocks made anew."""
-    return _BLOCK.sub(lambda m: f"{m['begin']}\n{BLOCKS[m['name']]()}\n\n{m['end']}", text)
 
 
 def fields() -> str:
@@ -112,13 +102,3 @@ def _row(cells: Iterable[str]) -> str:
 
 
 BLOCKS: Mapping[str, Callable[[], str]] = {"fields": fields, "example": example, "costs": costs}
-
-
-def main(paths: Iterable[str]) -> None:
-    """Make the blocks of files anew."""
-    for path in map(Path, paths):
-        path.write_text(filled(path.read_text("utf-8")), "utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.76, != 5.86.0, < 7.0"
+      version = "~> 5.100"
     }
   }
 }
@@ -13,11 +13,11 @@ provider "aws" {
   region = "eu-west-1"
 }
 
-# Every day at 03:00 UTC: a snapshot of every in-use volume, in every region the account has enabled.
+# Every day at 03:00 UTC: a snapshot of every in-use volume, in every enabled region of the account.
 module "ebs_backup" {
   source = "../.."
 
-  schedule_expression = "cron(0 3 * * ? *)"
+  dry_run = false # as a first step set it to true: runs then only report what they would do
 
   snapshot_tags = {
     CostCenter = "backup"
@@ -25,13 +25,18 @@ module "ebs_backup" {
 }
 
 output "function_name" {
-  description = "Function to invoke for a run by hand."
+  description = "Name of the function, to start a run by hand."
   value       = module.ebs_backup.function_name
 }
 
 output "rule_name" {
-  description = "EventBridge rule that is the schedule."
+  description = "Name of the schedule's EventBridge rule."
   value       = module.ebs_backup.rule_name
+}
+
+output "reports_url" {
+  description = "Page of the AWS console that lists the reports."
+  value       = module.ebs_backup.reports_url
 }
 
 output "snapshot_filter" {
@@ -40,6 +45,6 @@ output "snapshot_filter" {
 }
 
 output "failed_runs_queue_url" {
-  description = "Queue to look into when a run has failed."
+  description = "URL of the queue of failed runs."
   value       = module.ebs_backup.failed_runs_queue_url
 }

@@ -1,15 +1,15 @@
 # A zip archive made of nothing but text, field by field as PKWARE's APPNOTE.TXT orders them (its sections in brackets).
 #
-# Terraform has no byte strings: here each byte is one of the characters U+0000 to U+00FF, which ISO-8859-1 maps to bytes
-# and back one to one, and which Unicode normalization, applied to every string in Terraform, leaves alone.
+# Terraform has no byte strings, so each byte is one of the characters U+0000 to U+00FF. ISO-8859-1 maps each of them to
+# one byte and back. Terraform normalizes the Unicode of every string, which does not change these characters.
 
 locals {
   # base64gzip() is the only function that compresses, and the only one that computes a CRC-32.
   sources = [for path, text in var.files : { path = base64encode(path), gzip = base64gzip(text) }]
 
-  # Its gzip member (RFC 1952) is a header of 10 bytes, then the deflate stream, the CRC-32 and the size that a zip entry
-  # needs, byte for byte. A regex takes it apart because substr() counts grapheme clusters, and CR LF is a single one.
-  # Sizes in bytes come from the base64 text, 4 characters for 3 bytes, because length() counts such clusters too.
+  # A gzip member (RFC 1952) is a header of 10 bytes, the deflate stream, the CRC-32 and the size. A zip entry needs the
+  # same three. A regex splits the member, because substr() counts grapheme clusters, and CR LF is a single one. The base64
+  # text has 4 characters for 3 bytes and gives the sizes, because length() counts grapheme clusters too.
   entries = [for source in local.sources : merge(
     regex("(?s)^.{10}(?P<deflate>.*)(?P<crc32>.{4})(?P<size>.{4})$", textdecodebase64(source.gzip, "ISO-8859-1")),
     {

@@ -50,13 +50,13 @@ def test_declaration_stands_under_its_heading() -> None:
 
     assert (tags.heading, name.heading, rate.heading) == ("What", "What", "When")
     assert tags.description == 'Tags, with a "quote" and a | in it.'
-    assert tags.attributes["default"] == '{ Project = "x" }'
+    assert tags.attributes["default"] == '{Project = "x"}'
     assert "condition" not in tags.attributes
 
 
 def test_table_shows_type_and_default() -> None:
     assert input_table(declarations(VARIABLES)).splitlines()[2:] == [
-        '| `tags` | Tags, with a "quote" and a \\| in it. | `map(string)` | `{ Project = "x" }` |',
+        '| `tags` | Tags, with a "quote" and a \\| in it. | `map(string)` | `{Project = "x"}` |',
         "| `name` | Name. | `string` | required |",
         "| `rate` | Rate. | `string` | `null` |",
     ]

@@ -156,7 +156,7 @@ def test_table_has_every_alarm() -> None:
 
 
 def test_example_lets_each_service_use_the_key() -> None:
-    example = (ROOT / "examples" / "complete" / "main.tf").read_text("utf-8")
+    example = (ROOT / "examples" / "existing-bucket-and-key" / "main.tf").read_text("utf-8")
     for service, actions, _ in rows(section(PAGE, "A key of your own")):
         [name] = codes(service)
         [allowed] = re.findall(

@@ -24,7 +24,7 @@ from tests.unit.estates import add_volumes
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("state machine")]
 
 OTHER = "us-east-1"
-ROLE = "ebs-backup-workflow"
+ROLE = "ebs-backup-state-machine"
 """The role of the state machine."""
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:ebs-backup"
 SETTINGS = f'engine  = "step_functions"\n  regions = ["{HOME}", "{OTHER}", "{DENIED}"]\n'

@@ -36,11 +36,11 @@ WHO_AND_WHERE = """
         }
 """
 
-DELETES_A_QUEUE = """
+PURGES_A_QUEUE = """
     import boto3
 
     def lambda_handler(event, context):
-        boto3.client("sqs").delete_queue(QueueUrl="http://x/q")
+        boto3.client("sqs").purge_queue(QueueUrl="http://x/q")
 """
 
 LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
@@ -78,11 +78,11 @@ def test_function_fails_when_its_role_lacks_a_permission(aws: Sandbox) -> None:
 
 
 def test_unknown_action_is_refused_by_name(aws: Sandbox) -> None:
-    function(aws, DELETES_A_QUEUE, role(aws, allow("*")))
+    function(aws, PURGES_A_QUEUE, role(aws, allow("*")))
     error, answer = invoke(aws)
     assert error == "Unhandled"
     assert "SandboxUnknownAction" in answer["errorMessage"]
-    assert "sqs:DeleteQueue" in answer["errorMessage"]
+    assert "sqs:PurgeQueue" in answer["errorMessage"]
 
 
 @pytest.mark.parametrize(

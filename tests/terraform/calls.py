@@ -1,4 +1,4 @@
-"""Owns root modules that call, many times at once, what the module says without a provider; must not know what."""
+"""Owns root modules that call the module's variables many times in one plan; must not know their rules."""
 
 import json
 import re
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-WITHOUT_PROVIDER = ("variables.tf", "retention.tf")
+WITHOUT_PROVIDER = ("variables.tf",)
 
 
 def lay_out(directory: Path, calls: Sequence[Mapping[str, Any]], answer: str = "null") -> Path:
-    """Make and initialise a root module with a call for each set of arguments; each call outputs the answer."""
+    """Make and initialise a root module with a call for each set of arguments; each outputs an expression."""
     module = directory / "module"
     module.mkdir(parents=True)
     for name in WITHOUT_PROVIDER:
@@ -40,5 +40,5 @@ def _configuration(calls: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _expression(value: Any) -> str:
-    """Return a value as Terraform writes it: JSON, but for the two marks of a template."""
+    """Return a value as a Terraform expression: JSON with the two marks of a template escaped."""
     return re.sub(r"([$%])\{", r"\1\1{", json.dumps(value, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""One plan of the module, with everything switched on and in many variants, for the tests that look into one."""
+"""One plan of the module in many variants, for the tests that read a plan."""
 
 import json
 from pathlib import Path

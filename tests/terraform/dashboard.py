@@ -1,6 +1,6 @@
-"""Owns the question whether CloudWatch would take a dashboard's body; must not know what the module shows on it.
+"""Owns the question whether CloudWatch accepts a dashboard's body; must not know what the module shows on it.
 
-The answers are those of AWS's page on the structure, as far as metric, text, log and alarm widgets go:
+The answers are those of AWS's page on the structure of metric, text, log and alarm widgets:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
 
@@ -23,7 +23,7 @@ ARN = {"type": "string", "pattern": "^arn:[a-z-]+:cloudwatch:[a-z0-9-]+:[0-9]{12
 
 
 def closed(required: str, **properties: Any) -> dict[str, Any]:
-    """Return the schema of an object with these properties, of which those named must be there, and no others."""
+    """Return the schema of an object with these properties and no others; the named ones are required."""
     return {
         "type": "object",
         "properties": properties,
@@ -60,7 +60,7 @@ RENDERING = closed(
     yAxis=choice("left", "right"),
 )
 EXPRESSION = closed("expression", expression=TEXT, id=ID, label=TEXT, visible=FLAG, region=REGION, period=PERIOD)
-# Namespace, name, then pairs of dimensions' names and values, of which CloudWatch takes 30; last, how to draw it.
+# Namespace, name, up to 30 pairs of a dimension's name and value, and last the rendering.
 METRIC = {
     "type": "array",
     "minItems": 1,
@@ -125,7 +125,7 @@ BODY = closed(
 
 
 def faults(body: Any) -> Iterator[str]:
-    """Yield what CloudWatch would not take in a dashboard's body, or would draw nothing for."""
+    """Yield the faults for which CloudWatch rejects a dashboard's body or leaves a widget empty."""
     for error in Draft202012Validator(BODY).iter_errors(body):
         yield f"{error.json_path}: {error.message}"
     for widget in body["widgets"]:
@@ -134,7 +134,7 @@ def faults(body: Any) -> Iterator[str]:
 
 
 def _metric_faults(metrics: list[list[Any]]) -> Iterator[str]:
-    """Yield what the form alone does not tell: dimensions that are no pairs, ids that are not there or not unique."""
+    """Yield dimensions that are not in pairs, and ids that are missing or not unique."""
     settings = [metric[-1] for metric in metrics if isinstance(metric[-1], dict)]
     ids = sorted(setting["id"] for setting in settings if "id" in setting)
     yield from (f"{id_} is the id of two metrics" for id_, next_ in pairwise(ids) if id_ == next_)

@@ -1,6 +1,6 @@
-"""CloudWatch takes the dashboard: its body keeps to the documented structure, and shows metrics that there are.
+"""CloudWatch accepts the dashboard's body, and dashboard and alarms use metrics that runs send.
 
-PutDashboard only warns of most mistakes, and a widget that has one stays empty.
+PutDashboard only warns of most mistakes, and a widget with a mistake stays empty.
 """
 
 import json
@@ -33,11 +33,11 @@ def graphs(bodies: list[dict[str, Any]]) -> list[Widget]:
     return [widget["properties"] for body in bodies for widget in body["widgets"] if widget["type"] == "metric"]
 
 
-def test_it_keeps_to_the_documented_structure(bodies: list[dict[str, Any]]) -> None:
+def test_dashboard_has_the_documented_structure(bodies: list[dict[str, Any]]) -> None:
     assert {fault for body in bodies for fault in faults(body)} == set()
 
 
-def test_its_widgets_fill_every_row(bodies: list[dict[str, Any]]) -> None:
+def test_widgets_fill_every_row(bodies: list[dict[str, Any]]) -> None:
     for body in bodies:
         rights = list(accumulate(widget["width"] for widget in body["widgets"]))
         heights = {right: widget["height"] for right, widget in zip(rights, body["widgets"], strict=True)}
@@ -46,7 +46,7 @@ def test_its_widgets_fill_every_row(bodies: list[dict[str, Any]]) -> None:
         assert [len({heights[right] for right in row}) for row in rows] == [1] * len(rows)
 
 
-def test_it_shows_metrics_that_runs_emit(graphs: list[Widget]) -> None:
+def test_dashboard_shows_metrics_that_runs_send(graphs: list[Widget]) -> None:
     metrics = [metric for graph in graphs for metric in graph["metrics"]]
     plain = {tuple(metric[:3]) for metric in metrics if len(metric) > 1}
     searched = {
@@ -55,6 +55,13 @@ def test_it_shows_metrics_that_runs_emit(graphs: list[Widget]) -> None:
     assert {name for _, name, _ in plain} | {name for _, name in searched} < UNITS.keys()
     assert {(namespace, dimension) for namespace, _, dimension in plain} == {(NAMESPACE, "Policy")}
     assert {schema for schema, _ in searched} == {f"{NAMESPACE},Policy,Region"}
+
+
+def test_alarms_watch_metrics_that_runs_send(planned: dict[str, list[Any]]) -> None:
+    alarms = [a for a in planned["aws_cloudwatch_metric_alarm"] if not a["namespace"].startswith("AWS/")]
+    assert {alarm["namespace"] for alarm in alarms} == {NAMESPACE}
+    assert {alarm["metric_name"] for alarm in alarms} <= UNITS.keys()
+    assert {name for alarm in alarms for name in alarm["dimensions"]} == {"Policy"}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +75,7 @@ def test_it_shows_metrics_that_runs_emit(graphs: list[Widget]) -> None:
         ("metric", GRAPH | {"annotations": {"horizontal": [{"value": 26.5, "label": "objective"}]}}),
     ],
 )
-def test_what_is_documented_has_no_fault(type_: str, properties: Widget) -> None:
+def test_documented_widget_has_no_fault(type_: str, properties: Widget) -> None:
     assert list(faults({"start": "-P30D", "widgets": [{"type": type_, "properties": properties}]})) == []
 
 
@@ -95,5 +102,5 @@ def test_what_is_documented_has_no_fault(type_: str, properties: Widget) -> None
         ),
     ],
 )
-def test_what_cloudwatch_would_not_take_is_told(widget: Widget, fault: str) -> None:
-    assert [fault in told for told in faults({"widgets": [widget]})].count(True) == 1
+def test_fault_in_a_widget_is_found(widget: Widget, fault: str) -> None:
+    assert [fault in found for found in faults({"widgets": [widget]})].count(True) == 1

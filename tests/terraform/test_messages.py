@@ -1,10 +1,11 @@
-"""Every value that the module refuses is answered by one message, which names the rule and what was given.
+"""The module refuses a wrong value with one message, which names the rule and the value.
 
-`terraform test` can tell that a variable was refused, but neither by which of its rules nor in what words. Here every
-value, right or wrong, meets the variables in one plan of a module that is hardly more than `variables.tf`.
+`terraform test` says which variable refused a value, but not by which rule and in which words. Here one plan of a
+module that is only `variables.tf` gets every value, right or wrong.
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cron_expression_validator.validator import (  # type: ignore[import-untyped]
+    AWSCronExpressionError,
+    AWSCronExpressionValidator,
+)
 
-from tests.terraform.calls import lay_out
+from tests.terraform.calls import ROOT, lay_out
+from tools.inputs_outputs import declarations
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("messages")]
 
-# Their rules read other variables, and Terraform does not look at a rule that reads a refused one.
+# Rules of these variables read other variables. Terraform skips a rule that reads a refused variable.
 DEPENDENT = (
     "exclude_regions",
     "exclude_tags",
@@ -36,7 +42,7 @@ KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-123456
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A value for a variable, the values of others it may depend on, and for a wrong one what the message must say."""
+    """A value for a variable, the values of other variables, and the words that a refusal must contain."""
 
     variable: str
     value: Any
@@ -57,7 +63,7 @@ def refused(variable: str, rule: str, *values: Any, got: str | None = None, **ot
 
 
 def shown(value: Any) -> str:
-    """Return how a message ends that shows the whole value."""
+    """Return the end of a message that shows the whole value."""
     if isinstance(value, list):
         return f": {', '.join(sorted(value))}"
     return f": {json.dumps(value, separators=(',', ':'))}" if isinstance(value, dict) else f": {value}"
@@ -152,7 +158,7 @@ ACCEPTED = [
     *accepted(CRON, *with_field(5, "1970", "2199", "*", "2026-2030", "2026,2028", "2026/2")),
 ]
 
-FORM = "must be cron(...) or rate(...), with one space between its parts (a rule knows no at(...))"
+FORM = "must be cron(...) or rate(...), with one space between its parts (an EventBridge rule does not take at(...))"
 RATE = (
     "rate(1 minute), rate(1 hour) or rate(1 day), or rate(N minutes), rate(N hours) or rate(N days) with an N above 1"
 )
@@ -203,7 +209,7 @@ REFUSED = [
         include_tags={"a": "b"},
     ),
     *refused(
-        "snapshot_tags", "at most 38 tags, since EC2 takes 50 and twelve are this module's own", tags(39), got=": 39"
+        "snapshot_tags", "at most 38 tags, because EC2 takes 50 and this module sets twelve", tags(39), got=": 39"
     ),
     *refused("snapshot_tags", LENGTHS, {"k" * 129: "x"}),
     *refused("snapshot_tags", LENGTHS, {"k": "v" * 257}),
@@ -211,7 +217,7 @@ REFUSED = [
     *refused("snapshot_tags", "must not have keys that begin with aws:", {"AWS:x": "y"}),
     *refused(
         "snapshot_tags",
-        "neither the key Name nor keys that begin with tag_prefix (ebs-backup:)",
+        "must not have the key Name or keys that begin with tag_prefix (ebs-backup:)",
         {"Name": "y"},
     ),
     *refused("snapshot_tags", "begin with tag_prefix (ebs-backup:)", {"ebs-backup:Policy": "y"}),
@@ -220,7 +226,7 @@ REFUSED = [
     *refused(
         "tag_prefix", "letters a-z and A-Z, digits and + - = . _ : / @", "", "a b:", "ä:", "a*", "a$", "a,b", "a#"
     ),
-    *refused("tag_prefix", "at most 112 characters, since a tag key is at most 128", "p" * 113),
+    *refused("tag_prefix", "at most 112 characters, because a tag key has at most 128", "p" * 113),
     *refused("tag_prefix", "must not begin with aws:", "aws:", "aws:backup:", "AWS:x", "Aws:"),
     *refused(
         "bucket",
@@ -277,25 +283,29 @@ REFUSED = [
     *refused("retention", "must count in whole numbers from 0", {"daily": -1}),
     *refused("retention", "must count in whole numbers from 0", {"weekly": 1.5}),
     *refused("retention", "must count in whole numbers from 0", {"daily": 7, "last": None}),
-    *refused("retention", "must keep something (only an empty one keeps everything)", {"daily": 0}),
-    *refused("retention", "must keep something (only an empty one keeps everything)", dict.fromkeys(sorted(RULES), 0)),
-    *refused("max_deletions_per_run", "whole number from 1 (to delete nothing at all, leave", 0, -1, 1.5),
+    *refused("retention", "must keep at least one snapshot (an empty retention keeps all)", {"daily": 0}),
+    *refused(
+        "retention", "must keep at least one snapshot (an empty retention keeps all)", dict.fromkeys(sorted(RULES), 0)
+    ),
+    *refused("max_deletions_per_run", "whole number from 1 (to delete nothing, leave", 0, -1, 1.5),
     *refused("max_deletions_percent", "whole number from 1 to 100", 0, 0.5, 50.5, 101),
     *refused("orphan_retention_days", "whole number of days from 1", 0, -1, 1.5, retention={"daily": 7}),
-    *refused("orphan_retention_days", "null while retention is empty, since nothing is ever deleted then", 30),
+    *refused("orphan_retention_days", "null while retention is empty, because then nothing is deleted", 30),
     *refused("log_retention_in_days", "must be one of 0, 1, 3, 5, 7", -1, 2, 89, 3654),
-    *refused("log_level", "DEBUG or INFO, since metrics and alarms live on", "debug", "WARN", "ERROR", "TRACE", ""),
+    *refused("log_level", "DEBUG or INFO, because CloudWatch takes the metrics", "debug", "WARN", "ERROR", "TRACE", ""),
     *refused("report_retention_days", "whole number of days from 1, or null", 0, -1, 1.5),
     *refused("recovery_point_objective_hours", "number of hours above 0", 0, -1),
     *refused(
         "recovery_point_objective_hours",
-        "longer than the time between two runs, which schedule_expression sets to rate(1 day)",
+        "longer than the time between two runs, which is rate(1 day)",
         23.9,
         24,
         schedule_expression="rate(1 day)",
     ),
-    *refused("recovery_point_objective_hours", "sets to rate(7 days)", 26.1, schedule_expression="rate(7 days)"),
-    *refused("recovery_point_objective_hours", "sets to rate(90 minutes)", 1.4, schedule_expression="rate(90 minutes)"),
+    *refused("recovery_point_objective_hours", "which is rate(7 days)", 26.1, schedule_expression="rate(7 days)"),
+    *refused(
+        "recovery_point_objective_hours", "which is rate(90 minutes)", 1.4, schedule_expression="rate(90 minutes)"
+    ),
     *refused("notification_emails", MAIL, ["backup"]),
     *refused("notification_emails", MAIL, ["a@b.c", "d@e"]),
     *refused("notification_emails", MAIL, ["a b@c.d"]),
@@ -406,11 +416,52 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
-def test_a_wrong_value_is_answered_by_one_message_with_the_rule_and_the_value(case: Case, messages: list[str]) -> None:
+def test_wrong_value_gets_one_message(case: Case, messages: list[str]) -> None:
     answers = [m for m in messages if m.startswith(f"{case.variable} ") and m.endswith(f"got{case.got}.")]
     assert len(answers) == 1
     assert case.rule in answers[0]
 
 
-def test_a_right_value_is_taken(messages: list[str]) -> None:
+def test_right_value_gets_no_message(messages: list[str]) -> None:
     assert len(messages) == len(REFUSED)
+
+
+def test_message_has_short_sentences() -> None:
+    declared = (ROOT / "variables.tf").read_text("utf-8")
+    texts = re.findall(r'error_message = "(.*?); got', declared)
+    assert {text for text in texts if len(re.sub(r"\$\{.*?\}", "x", text).split()) > 30} == set()
+
+
+@pytest.mark.parametrize("name", ["variables.tf", "outputs.tf"])
+def test_description_has_fewer_than_25_words(name: str) -> None:
+    declared = declarations((ROOT / name).read_text("utf-8"))
+    assert {d.name for d in declared if len(d.description.split()) >= 25} == set()
+
+
+# --- a second opinion on schedules ---
+
+# The validator accepts these expressions and the module refuses them. AWS documents none of them, so the module is
+# right to be strict: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html
+UNDOCUMENTED = {
+    "cron(0/60 3 * * ? *)": "the values of minutes end at 59",
+    "cron(0 */24 * * ? *)": "the values of hours end at 23",
+    "cron(0 3 * */13 ? *)": "the values of month end at 12",
+    "cron(0 3 LW * ? *)": "W comes after a number, as in 3W",
+    "cron(0 3 * jan ? *)": "names of months are in capitals",
+    "cron(0 3 ? * mon *)": "names of days are in capitals",
+}
+
+
+def _is_valid(expression: str) -> bool:
+    try:
+        AWSCronExpressionValidator.validate(expression.removeprefix("cron(").removesuffix(")"))
+    except AWSCronExpressionError:
+        return False
+    return True
+
+
+def test_validator_agrees_on_documented_schedules() -> None:
+    accepts = {case.value for case in ACCEPTED if case.variable == CRON}
+    schedules = {case.value for case in [*ACCEPTED, *REFUSED] if case.variable == CRON and case.value.endswith(")")}
+    crons = {schedule for schedule in schedules if schedule.startswith("cron(")}
+    assert {cron for cron in crons if _is_valid(cron) != (cron in accepts)} == UNDOCUMENTED.keys()

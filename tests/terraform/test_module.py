@@ -1,4 +1,4 @@
-"""The module's own tests, tests/*.tftest.hcl, pass: `terraform test` runs them, with a mocked provider."""
+"""The tests in tests/*.tftest.hcl pass: `terraform test` runs them with a mocked provider."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ FILES = sorted(path.name for path in (ROOT / "tests").glob("*.tftest.hcl"))
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_modules_own_tests_pass(name: str) -> None:
+def test_terraform_test_passes(name: str) -> None:
     with Terraform(ROOT, {}) as terraform:
         terraform.init()
         terraform.run("test", "-no-color", f"-filter=tests/{name}")

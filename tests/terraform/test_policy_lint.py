@@ -1,7 +1,7 @@
-"""The roles' policies say nothing that AWS would not understand.
+"""AWS understands the roles' policies, in every combination of the inputs that change them.
 
-IAM takes an action that it does not know, on a resource which the action never acts on, or under a condition that is
-never met for it, and then quietly allows nothing. So they are linted in every combination of what changes them.
+IAM accepts an unknown action, a resource on which the action never acts, and a condition that is never met. Such a
+statement allows nothing, and no error says so.
 """
 
 import json
@@ -25,23 +25,23 @@ def policies(planned: dict[str, list[Any]]) -> list[list[Statement]]:
     return [json.loads(policy["policy"])["Statement"] for policy in planned["aws_iam_role_policy"]]
 
 
-def test_actions_resources_and_condition_keys_exist_and_fit_each_other(policies: list[list[Statement]]) -> None:
+def test_actions_resources_and_condition_keys_fit(policies: list[list[Statement]]) -> None:
     assert {fault for policy in policies for statement in policy for fault in faults(statement)} == set()
 
 
-def test_an_action_is_allowed_on_all_that_it_acts_on(policies: list[list[Statement]]) -> None:
+def test_action_is_allowed_on_every_resource_it_needs(policies: list[list[Statement]]) -> None:
     assert {gap for policy in policies for gap in gaps(policy)} == set()
 
 
-def test_every_combination_is_another_policy_of_the_run_role(planned: dict[str, list[Any]]) -> None:
+def test_every_combination_gives_another_run_policy(planned: dict[str, list[Any]]) -> None:
     policies = [policy["policy"] for policy in planned["aws_iam_role_policy"] if policy["name"] == "ebs-backup"]
     assert len(set(policies)) == len(policies) == 2**5
 
 
-def test_each_engine_has_its_roles(planned: dict[str, list[Any]]) -> None:
+def test_state_machine_adds_two_roles(planned: dict[str, list[Any]]) -> None:
     assert Counter(policy["name"] for policy in planned["aws_iam_role_policy"]) == {
         "ebs-backup": 2**5,
-        "ebs-backup-workflow": 2**4,
+        "ebs-backup-state-machine": 2**4,
         "ebs-backup-schedule": 2**4,
     }
 
@@ -69,13 +69,11 @@ def test_each_engine_has_its_roles(planned: dict[str, list[Any]]) -> None:
         ),
     ],
 )
-def test_what_aws_would_not_understand_is_told(
-    action: str, resource: str, condition: dict[str, Any], fault: str
-) -> None:
+def test_fault_in_a_statement_is_found(action: str, resource: str, condition: dict[str, Any], fault: str) -> None:
     assert list(faults({"Action": [action], "Resource": resource, "Condition": condition})) == [fault]
 
 
-def test_what_an_action_lacks_is_told() -> None:
+def test_missing_resource_of_an_action_is_found() -> None:
     assert list(gaps([{"Action": ["ec2:CreateSnapshot"], "Resource": VOLUME}])) == [
         "ec2:CreateSnapshot is not allowed on any snapshot"
     ]

@@ -1,4 +1,4 @@
-"""What the module's output says of a retention is, word for word, what the function's reports say of it."""
+"""The module's output and the function's reports describe a retention in the same words."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ RETENTIONS: list[Mapping[str, int]] = [
 ]
 
 
-def said_by_the_module(directory: Path, retentions: list[Mapping[str, int]]) -> list[str]:
+def _words_of_the_module(directory: Path, retentions: list[Mapping[str, int]]) -> list[str]:
     lay_out(directory, [{"retention": retention} for retention in retentions], answer="local.retention")
     answers = subprocess.run(
         ["terraform", "console"],
@@ -37,6 +37,6 @@ def said_by_the_module(directory: Path, retentions: list[Mapping[str, int]]) -> 
     return list(json.loads(json.loads(answers.stdout)))
 
 
-def test_module_and_function_describe_a_retention_in_the_same_words(tmp_path: Path) -> None:
-    said = said_by_the_module(tmp_path / "calls", RETENTIONS)
-    assert said == [in_words(parse_retention(retention)) for retention in RETENTIONS]
+def test_module_and_function_use_the_same_words(tmp_path: Path) -> None:
+    words = _words_of_the_module(tmp_path / "calls", RETENTIONS)
+    assert words == [in_words(parse_retention(retention)) for retention in RETENTIONS]

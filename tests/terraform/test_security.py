@@ -1,4 +1,4 @@
-"""Checkov finds nothing in the module and its examples, save what is skipped with a reason beside it."""
+"""Checkov finds no fault in the module and its examples, and every skipped check has a reason beside it."""
 
 import json
 import re
@@ -35,13 +35,13 @@ def _documents(text: str) -> Iterator[Any]:
         text = text[end:]
 
 
-def test_nothing_is_found(results: list[dict[str, Any]]) -> None:
+def test_checkov_finds_no_fault(results: list[dict[str, Any]]) -> None:
     found = {(check["check_id"], check["resource"]) for result in results for check in result["failed_checks"]}
     assert found == set()
     assert all(len(result["passed_checks"]) > 20 for result in results)
 
 
-def test_whatever_is_skipped_is_skipped_for_a_reason_and_would_be_found(results: list[dict[str, Any]]) -> None:
+def test_skipped_check_has_a_reason_and_an_effect(results: list[dict[str, Any]]) -> None:
     written = {
         (path.name, check, reason)
         for path in MODULE

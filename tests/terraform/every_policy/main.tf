@@ -1,4 +1,4 @@
-# The module with everything switched on, in every combination of what changes its roles' policies.
+# The module with every feature on, in every combination of the inputs that change its roles' policies.
 
 terraform {
   required_providers {
@@ -30,8 +30,4 @@ module "deployment" {
 
   notification_emails = ["backup@example.com"]
   dashboard_enabled   = true
-}
-
-output "policies" {
-  value = module.deployment[*].role_policy
 }

@@ -1,16 +1,28 @@
-# The Step Functions engine: a state machine that has the function visit every region, round after round, until nothing is
-# left to do there. Between its steps it keeps names and numbers only; what a round found is in the bucket.
+# The state machine, with engine = "step_functions": it invokes the function for every region, round after round, until
+# nothing is left to do there. Between its steps it keeps names and numbers only; the results of a round are in the bucket.
 
 locals {
-  workflow          = var.engine == "step_functions"
+  has_state_machine = var.engine == "step_functions"
   state_machine_arn = "arn:${local.partition}:states:${local.region}:${local.account}:stateMachine:${var.name}"
-  executions_url    = local.workflow ? "https://${local.region}.${local.console}/states/home?region=${local.region}#/statemachines/view/${local.state_machine_arn}" : null
+  executions_url    = local.has_state_machine ? "https://${local.region}.${local.console}/states/home?region=${local.region}#/statemachines/view/${local.state_machine_arn}" : null
 
-  # An inline Map runs at most 40 iterations at a time; what the function may not run besides would only be turned away.
-  regions_at_a_time = var.reserved_concurrent_executions == -1 ? 40 : min(40, var.reserved_concurrent_executions)
+  # An inline Map runs at most 40 iterations at a time. Lambda throttles more invocations than are reserved.
+  # https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.html
+  max_map_iterations = 40
+  regions_at_a_time  = var.reserved_concurrent_executions == -1 ? local.max_map_iterations : min(local.max_map_iterations, var.reserved_concurrent_executions)
 
-  # Lambda's own errors: retried for about 35 minutes on average and 70 at most, since it may be the account's concurrency
-  # that is used up. "FULL" makes each pause a random part of its length.
+  # The time budget. The function ends the visits to a region after max_rounds rounds, and pauses for 20 seconds or more
+  # between two rounds. The other rounds' time is for these pauses, for Begin and Finish, and for retries.
+  # Both limits of AWS hold: at 5 snapshots a second, 40 rounds of 900 seconds make more than the 100,000 snapshots that
+  # EC2 lets a region have; and 40 rounds in 40 regions, with 9 events each, fit into an execution's 25,000 events.
+  max_rounds                = 40
+  rounds_of_other_steps     = 8
+  task_timeout_seconds      = var.timeout + 60 # Lambda has then ended the function, and its answer is lost
+  turns                     = ceil(local.max_map_iterations / local.regions_at_a_time)
+  execution_timeout_seconds = (local.max_rounds + local.rounds_of_other_steps) * local.task_timeout_seconds * local.turns
+
+  # Lambda's own errors: retried for about 35 minutes on average and 70 at most, because other functions may use all of
+  # the account's concurrency. "FULL" makes each pause a random part of its length.
   # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
   retry_lambda = {
     ErrorEquals = [
@@ -26,30 +38,25 @@ locals {
     MaxAttempts     = 20
     JitterStrategy  = "FULL"
   }
-  # Anything else: after a minute and after two more, as Lambda does with an event.
+  # Any other error: retried after one minute and after two more, as Lambda retries an event.
   retry_anything = { ErrorEquals = ["States.ALL"], IntervalSeconds = 60, BackoffRate = 2, MaxAttempts = 2 }
-  # The error takes the place of the state, into which it could not be put: an execution's input may be anything.
-  catch_anything = { ErrorEquals = ["States.ALL"], Next = "Explained?" }
+  # The error replaces the state's input. It cannot be added to the input, which need not be an object.
+  catch_anything = { ErrorEquals = ["States.ALL"], Next = "Read cause" }
 
   invoke = {
     Type           = "Task"
     Resource       = "arn:${local.partition}:states:::lambda:invoke"
-    TimeoutSeconds = var.timeout + 60 # by then Lambda has ended it, and its answer is lost
+    TimeoutSeconds = local.task_timeout_seconds
   }
 
   definition = {
-    Comment = "Backs up the EBS volumes of the account: every region, round after round, until nothing is left to do."
-    StartAt = "Begin"
-
-    # The function ends a region's visit after 40 rounds, with pauses of 20 seconds, or of more where nothing is gained: this
-    # is time for them, for the other steps, and for what has to be tried again, as often as 40 regions take turns. At 5
-    # snapshots a second 40 rounds of 900 seconds are more than the 100,000 snapshots that EC2 lets a region have; and with
-    # 9 events each, those of 40 regions fit into the 25,000 of an execution's history.
-    TimeoutSeconds = 48 * (var.timeout + 60) * ceil(40 / local.regions_at_a_time)
+    Comment        = "Backs up the EBS volumes of the account: every region, round after round, until nothing is left to do."
+    StartAt        = "Begin"
+    TimeoutSeconds = local.execution_timeout_seconds
 
     States = {
       Begin = merge(local.invoke, {
-        Comment = "Settles what run this is, and which regions it visits."
+        Comment = "Decides the run's id and its regions."
         Parameters = {
           FunctionName = local.function_arn
           Payload      = { step = "begin", "event.$" = "$", "execution.$" = "$$.Execution.Name" }
@@ -62,7 +69,7 @@ locals {
 
       Regions = {
         Type           = "Map"
-        Comment        = "Visits each region until it is done; none waits for another, and none fails another."
+        Comment        = "Visits each region until it is done. No region waits for another, and no region fails another."
         ItemsPath      = "$.regions"
         ItemSelector   = { "run.$" = "$.run", "region.$" = "$$.Map.Item.Value", next = { round = 1, stalled = 0 } }
         MaxConcurrency = local.regions_at_a_time
@@ -73,7 +80,7 @@ locals {
       }
 
       Finish = merge(local.invoke, {
-        Comment = "Makes one report of what was found in the regions; fails if anything is missing."
+        Comment = "Makes one report of all regions. Fails if a snapshot is missing."
         Parameters = {
           FunctionName = local.function_arn
           Payload      = { step = "finish", "run.$" = "$.run", "visits.$" = "$.visits" }
@@ -84,34 +91,34 @@ locals {
         End        = true
       })
 
-      # The rest puts a run that failed into the queue, as Lambda does with an event that failed for good.
+      # The other states send a failed run to the queue, as Lambda does with an event after its last attempt.
 
-      "Explained?" = {
+      "Read cause" = {
         Type    = "Choice"
-        Comment = "The cause of what the function raised is its answer, in JSON; that of anything else is plain text, if there is one."
+        Comment = "An error of the function has a cause in JSON. Any other error has a text, or no cause."
         Choices = [
           { Variable = "$.Cause", IsPresent = false, Next = "No cause" },
-          { Variable = "$.Cause", StringMatches = "{*\"errorMessage\"*}", Next = "Explained" },
+          { Variable = "$.Cause", StringMatches = "{*\"errorMessage\"*}", Next = "Cause in JSON" },
         ]
-        Default = "Unexplained"
+        Default = "Cause as text"
       }
       "No cause" = {
         Type       = "Pass"
         Result     = ""
         ResultPath = "$.Cause"
-        Next       = "Unexplained"
+        Next       = "Cause as text"
       }
-      Explained = {
+      "Cause in JSON" = {
         Type       = "Pass"
         Parameters = { "Error.$" = "$.Error", "answer.$" = "States.StringToJson($.Cause)" }
-        Next       = "Tell"
+        Next       = "Report failure"
       }
-      Unexplained = {
+      "Cause as text" = {
         Type       = "Pass"
         Parameters = { "Error.$" = "$.Error", answer = { "errorMessage.$" = "$.Cause" } }
-        Next       = "Tell"
+        Next       = "Report failure"
       }
-      Tell = {
+      "Report failure" = {
         Type     = "Task"
         Resource = "arn:${local.partition}:states:::sqs:sendMessage"
         Parameters = {
@@ -127,7 +134,7 @@ locals {
         ResultPath     = null
         TimeoutSeconds = 60
         Retry          = [{ ErrorEquals = ["States.ALL"], IntervalSeconds = 2, BackoffRate = 2, MaxAttempts = 6, JitterStrategy = "FULL" }]
-        Catch          = [{ ErrorEquals = ["States.ALL"], ResultPath = "$.untold", Next = "Failed" }]
+        Catch          = [{ ErrorEquals = ["States.ALL"], ResultPath = "$.report_error", Next = "Failed" }]
         Next           = "Failed"
       }
       Failed = {
@@ -143,7 +150,7 @@ locals {
     StartAt = "Visit"
     States = {
       Visit = merge(local.invoke, {
-        Comment = "One round: observes, plans, and does as much as there is time for."
+        Comment = "One round: observes, plans, and applies as much as time allows."
         Parameters = {
           FunctionName = local.function_arn
           Payload      = { step = "visit", "run.$" = "$.run", "region.$" = "$.region", "round.$" = "$.next.round", "stalled.$" = "$.next.stalled", "retries.$" = "$$.State.RetryCount" }
@@ -177,8 +184,8 @@ locals {
     }
   }
 
-  # A null statement is left out of the policy.
-  workflow_statements = [
+  # The policy leaves out a null statement.
+  state_machine_statements = [
     {
       Sid      = "Visit"
       Action   = ["lambda:InvokeFunction"]
@@ -194,7 +201,7 @@ locals {
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource = var.kms_key_arn
     },
-    # CloudWatch Logs lets none of these calls be narrowed to resources.
+    # CloudWatch Logs does not let a policy narrow these calls to resources.
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
     {
       Sid = "DeliverLogs"
@@ -213,51 +220,50 @@ locals {
   ]
 }
 
-resource "aws_cloudwatch_log_group" "workflow" {
-  #checkov:skip=CKV_AWS_338:what is to be kept for a year or more is in the run reports, and log_retention_in_days is the user's choice
+resource "aws_cloudwatch_log_group" "state_machine" {
+  #checkov:skip=CKV_AWS_338:the run reports hold the facts of a year, and log_retention_in_days is the user's choice
 
-  count = local.workflow ? 1 : 0
+  count = local.has_state_machine ? 1 : 0
 
-  name              = "/aws/vendedlogs/states/${var.name}" # under this prefix a log group needs no resource policy of its own
+  name              = "/aws/vendedlogs/states/${var.name}" # with this prefix a log group needs no resource policy
   retention_in_days = var.log_retention_in_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
 }
 
-resource "aws_sfn_state_machine" "workflow" {
-  #checkov:skip=CKV_AWS_284:one function without callees, whose reports and metrics hold the duration and every API call
+resource "aws_sfn_state_machine" "backup" {
+  #checkov:skip=CKV_AWS_284:the function calls no other function, and its reports and metrics hold the duration and every API call
 
-  count = local.workflow ? 1 : 0
+  count = local.has_state_machine ? 1 : 0
 
   name       = var.name
   type       = "STANDARD"
-  role_arn   = aws_iam_role.workflow[0].arn
+  role_arn   = aws_iam_role.state_machine[0].arn
   definition = jsonencode(local.definition)
   tags       = var.tags
 
-  # What went wrong, for as long as logs are kept; of everything else there is the history of the execution for 90 days, and
-  # the log of the function.
+  # This log holds errors only. Step Functions keeps an execution's history for 90 days, and the function has its own log.
   logging_configuration {
     level                  = "ERROR"
     include_execution_data = true
-    log_destination        = "${aws_cloudwatch_log_group.workflow[0].arn}:*"
+    log_destination        = "${aws_cloudwatch_log_group.state_machine[0].arn}:*"
   }
 
-  # AWS deletes it once its executions have ended, each of them with the step that it is at.
+  # AWS deletes a state machine when the current step of every execution has ended.
   timeouts {
     delete = "30m"
   }
 
-  depends_on = [aws_iam_role_policy.workflow, aws_lambda_function.backup]
+  depends_on = [aws_iam_role_policy.state_machine, aws_lambda_function.backup]
 }
 
-# What the state machine may do.
+# The role of the state machine.
 
-resource "aws_iam_role" "workflow" {
-  count = local.workflow ? 1 : 0
+resource "aws_iam_role" "state_machine" {
+  count = local.has_state_machine ? 1 : 0
 
-  name                 = "${var.name}-workflow"
-  description          = "What the state machine of ${var.name}, which backs up the EBS volumes of the account, may do."
+  name                 = "${var.name}-state-machine"
+  description          = "Lets the state machine of ${var.name} invoke its function and report failed runs."
   path                 = var.role_path
   permissions_boundary = var.permissions_boundary
   tags                 = var.tags
@@ -277,21 +283,21 @@ resource "aws_iam_role" "workflow" {
   })
 }
 
-resource "aws_iam_role_policy" "workflow" {
-  count = length(aws_iam_role.workflow)
+resource "aws_iam_role_policy" "state_machine" {
+  count = length(aws_iam_role.state_machine)
 
-  name = aws_iam_role.workflow[count.index].name
-  role = aws_iam_role.workflow[count.index].name
+  name = aws_iam_role.state_machine[count.index].name
+  role = aws_iam_role.state_machine[count.index].name
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [for statement in local.workflow_statements : merge({ Effect = "Allow" }, statement) if statement != null]
+    Statement = [for statement in local.state_machine_statements : merge({ Effect = "Allow" }, statement) if statement != null]
   })
 }
 
-# What the schedule may do: start the state machine.
+# The role of the schedule, which starts the state machine.
 
 resource "aws_iam_role" "schedule" {
-  count = local.workflow ? 1 : 0
+  count = local.has_state_machine ? 1 : 0
 
   name                 = "${var.name}-schedule"
   description          = "Lets the schedule of ${var.name} start its state machine."
