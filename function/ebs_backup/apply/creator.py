@@ -13,7 +13,7 @@ from ebs_backup.apply.queue import Task, WorkQueue
 from ebs_backup.apply.recovery import MAX_ATTEMPTS, GiveUp, give_up_create
 from ebs_backup.apply.region_run import RegionRun
 from ebs_backup.aws.error import Ec2Error
-from ebs_backup.model.tags import creation_tags, label, tag_key
+from ebs_backup.model.tags import creation_tags, description, tag_key
 from ebs_backup.model.values import Create, Outcome, Snapshot, Status, Volume
 from ebs_backup.plan.creates import completion, one_by_one
 
@@ -98,7 +98,9 @@ class Creator:
     def _create(self, task: Task, create: Create) -> None:
         tags = creation_tags(self.run.deployment, create, self.run.region.name, self.run.run_id)
         asked = self.look.without_newcomers(create)
-        snapshots = self.run.region.create(asked, task.operation, tags, label(create, self.run.run_id))
+        snapshots = self.run.region.create(
+            asked, task.operation, tags, description(self.run.deployment, create, self.run.run_id)
+        )
         self.queue.accepted(task.operation)
         self.look.created()
         why = create.reason if create.instead_of_set else ""

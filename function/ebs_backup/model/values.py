@@ -201,6 +201,8 @@ class Status(StrEnum):
     ALREADY_THERE = "already_there"
     TAGGED = "tagged"
     DELETED = "deleted"
+    ANNOUNCED = "announced"
+    WITHDRAWN = "withdrawn"
     KEPT = "kept"  # a snapshot that was to be deleted, and must not or cannot be
     SKIPPED = "skipped"
     SET_REFUSED = "set_refused"  # EC2 would not make the set; the volume is tried by itself

@@ -2,17 +2,23 @@
 
 from ebs_backup.aws.ec2 import Region
 from ebs_backup.model.deployment import Deployment
-from ebs_backup.model.tags import tag_key
+from ebs_backup.model.tags import delete_after
 from ebs_backup.model.values import History, World
 from ebs_backup.observe.own_snapshots import own_snapshots
 from ebs_backup.plan.retention import by_volume
 
 
 def observe_history(region: Region, deployment: Deployment, world: World) -> History:
-    """Read what a retention depends on; raise Ec2Error if any part of it cannot be read."""
+    """Read what a retention depends on; raise Ec2Error if any part of it cannot be read.
+
+    A volume counts as gone if EC2 leaves it out of the answer to a question for it. Where snapshots of it may be
+    deleted for that, EC2 is also asked for the volume by its id, and must say that there is none.
+    """
     snapshots = own_snapshots(region, deployment)
-    in_use = frozenset(volume.id for volume in world.volumes)
-    if deployment.orphan_retention_days is None:
-        return History(region.name, snapshots, in_use)
-    absent = [id_ for id_ in by_volume(snapshots, tag_key(deployment, "VolumeId")) if id_ not in in_use]
-    return History(region.name, snapshots, in_use | region.existing_volume_ids(absent))
+    present = frozenset(volume.id for volume in world.volumes)
+    if deployment.orphan_retention_days is not None:
+        volumes = by_volume(snapshots)
+        present |= region.existing_volume_ids([volume_id for volume_id in volumes if volume_id not in present])
+        announced = [id_ for id_, some in volumes.items() if any(delete_after(deployment, s) for s in some)]
+        present |= {id_ for id_ in announced if id_ not in present and not region.is_gone(id_)}
+    return History(region.name, snapshots, present)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.origin import scheduled_time
-from ebs_backup.model.tags import HOLD_TAG, PENDING, delete_after, ownership_tag, tag_key
+from ebs_backup.model.tags import HOLD_TAG, PENDING, delete_after, tag_key
 from ebs_backup.model.terms import keeps_all_of, parse_terms
 from ebs_backup.model.values import (
     Announce,
@@ -24,10 +24,9 @@ from ebs_backup.model.values import (
     Verdict,
 )
 from ebs_backup.plan.creates import made_by_run
+from ebs_backup.plan.ownership import is_own
 from ebs_backup.plan.retention import by_volume, judge_orphan
 
-# EC2 gives every copy this volume id: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Snapshot.html
-COPIED_VOLUME_ID = "vol-ffffffff"
 OF_THIS_RUN = "of this run"
 BEFORE_DEPLOYMENT = "made before this deployment existed"
 
@@ -38,26 +37,8 @@ def with_expiry(plan: Plan, history: History, deployment: Deployment, run_id: st
     brake = brake_on(verdicts, deployment)
     due = [v for v in verdicts if not v.keep and not (brake and v.snapshot.state != "error")]
     stays = [v for v in verdicts if v.keep and delete_after(deployment, v.snapshot)]
-    actions = (*_withdrawals(stays), *_announcements(due, deployment, at), *_deletions(due, at))
-    return replace(plan, actions=(*plan.actions, *actions), verdicts=tuple(verdicts), brake=brake)
-
-
-def is_own(snapshot: Snapshot, deployment: Deployment, region: str) -> bool:
-    """Tell whether the deployment made a snapshot in this region.
-
-    Tags alone are no proof, since others can put them on any snapshot. The description is: the creating call writes
-    it, and nothing changes it. A copy is nobody's here, with whatever tags and description it was made.
-    """
-    origin, key = snapshot.origin, tag_key(deployment, "VolumeId")
-    marks = {ownership_tag(deployment), (tag_key(deployment, "Region"), region)}
-    return (
-        origin is not None
-        and origin.deployment == deployment.name
-        and origin.run_id == snapshot.tags.get(tag_key(deployment, "RunId"))
-        and marks <= snapshot.tags.items()
-        and snapshot.tags.get(key) in (snapshot.volume_id, PENDING)
-        and snapshot.volume_id != COPIED_VOLUME_ID
-    )
+    actions = (*plan.actions, *_withdrawals(stays), *_announcements(due, deployment, at), *_deletions(due, at))
+    return replace(plan, actions=actions, verdicts=tuple(verdicts), brake=brake)
 
 
 def judge_history(history: History, deployment: Deployment, run_id: str, at: datetime) -> list[Verdict]:
@@ -66,7 +47,9 @@ def judge_history(history: History, deployment: Deployment, run_id: str, at: dat
     The run's own snapshots stay, and count for nothing yet: what is due is what was due when the run began, however
     many attempts it takes and whichever of its snapshots are completed by then.
     """
-    owned = [s for s in history.snapshots if is_own(s, deployment, history.region)]
+    here, key = (tag_key(deployment, "Region"), history.region), tag_key(deployment, "VolumeId")
+    own = [s for s in history.snapshots if is_own(s, deployment) and here in s.tags.items()]
+    owned = [s for s in own if s.tags.get(key) in (s.volume_id, PENDING)]
     ours = {s.id for s in made_by_run(owned, deployment, run_id)}
     verdicts = [Verdict(s, keep=True, reasons=(OF_THIS_RUN,)) for s in owned if s.id in ours]
     begun = scheduled_time(run_id) or at
