@@ -335,7 +335,7 @@ def test_full_region_gets_room_by_deleting(runs: Runs) -> None:
 def test_deleting_keeps_to_its_bucket_and_is_resumed(runs: Runs) -> None:
     for n in range(40):
         add_snapshots(runs.ec2, f"vol-{n}", days=10)
-    by = deployment(retention=KEEP_TWO, max_deletions_percent=90)
+    by = deployment(retention=KEEP_TWO)
 
     first = runs.run(by, seconds=20.1)
 
@@ -350,7 +350,7 @@ def test_snapshot_gone_before_its_deletion_costs_no_request(runs: Runs) -> None:
     runs.ec2.inject(Fault("DescribeSnapshotAttribute", code="InvalidSnapshot.NotFound", times=None))
     began = runs.clock.now()
 
-    outcomes = runs.run(deployment(retention=KEEP_TWO, max_deletions_percent=90))
+    outcomes = runs.run(deployment(retention=KEEP_TWO))
 
     assert statuses(outcomes) == {Status.DELETED: 320}
     assert runs.clock.now() - began < 1

@@ -257,7 +257,7 @@ def test_retention_is_read(value: dict[str, Any], retention: Retention) -> None:
         (7, "retention must be an object; got: 7"),
         (["daily"], r"retention must be an object; got: \['daily'\]"),
         ({"dayly": 7, "daily": 7, "Weekly": 1}, f"retention keys must be among {', '.join(NAMES)}; got: Weekly, dayly"),
-        ({"daily": -1}, "retention.daily must be 0 or more; got: -1"),
+        ({"daily": -1}, "retention.daily must be from 0 to 10000; got: -1"),
         ({"daily": 1.5}, "retention.daily must be a whole number; got: 1.5"),
         ({"daily": float("inf")}, "retention.daily must be a whole number; got: inf"),
         ({"daily": float("nan")}, "retention.daily must be a whole number; got: nan"),
