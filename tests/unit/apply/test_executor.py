@@ -300,7 +300,7 @@ def test_creating_comes_before_deleting(runs: Runs) -> None:
     ],
     ids=["behind an image", "locked", "managed by AWS Backup", "shared", "public"],
 )
-def test_snapshot_that_cannot_be_deleted_is_kept(runs: Runs, changes: dict[str, object], reason: str) -> None:
+def test_snapshot_that_cannot_be_deleted_is_kept(runs: Runs, changes: dict[str, Any], reason: str) -> None:
     ids = add_snapshots(runs.ec2, "vol-1", days=4, **changes)
 
     outcomes = runs.run(deployment(retention=KEEP_TWO))
@@ -411,7 +411,7 @@ def test_snapshot_gone_meanwhile_costs_the_others_nothing(runs: Runs) -> None:
     ids = add_snapshots(runs.ec2, "vol-1", days=5, kept=5)
 
     def lose_one(_: object) -> None:
-        runs.ec2.regions[REGION].snapshots.pop(ids[3], None)
+        runs.ec2.regions[REGION].remove(ids[3])
 
     runs.ec2.hooks.append(once("CreateTags", lose_one))
     outcomes = runs.run(deployment(retention=KEEP_TWO))
@@ -442,12 +442,10 @@ def test_orphans_go_only_if_ec2_says_their_volume_is_gone(runs: Runs) -> None:
     def hide(request: Request) -> None:
         """Leave a volume out of every answer, as a stale one would; a question by id still finds it."""
         if request.action == "DescribeVolumes":
-            runs.ec2.regions[REGION].volumes["vol-hidden"] = (
-                present if any(key.startswith("VolumeId") for key in request.parameters) else elsewhere
-            )
+            by_id = any(key.startswith("VolumeId") for key in request.parameters)
+            runs.ec2.regions[REGION].add(present if by_id else replace(present, lifecycle="deleted"))
 
     present = runs.ec2.regions[REGION].volumes["vol-hidden"]
-    elsewhere = detached("vol-elsewhere")
     runs.ec2.hooks.append(hide)
     runs.run(by)
 

@@ -41,7 +41,7 @@ POLICY = {
     "request_rates": dict.fromkeys(OPERATIONS, 0.5),
 }
 MAX_ROUNDS = 7
-RETENTION = {"retention": {"last": 1}, "max_deletions_percent": 100}
+RETENTION = {"retention": {"last": 1}}
 
 
 class Deployment:
