@@ -1,8 +1,8 @@
 """The records of a run of the state machine in the bucket: what Begin decided, and what the rounds of a region came to.
 
-The steps believe these records, and take no more from a payload than which of them to read. Only the function's role
-writes them. A payload chooses neither a key, since no part of a name can hold a slash, nor what a record says of a
-region. Knows nothing of what a step does.
+The steps believe these records, and learn from a payload only which of them to read. Only the function's role writes
+them, and no payload chooses their keys or what they say of a region: no part of a key can hold a slash, and a part is
+what a visit came to. Knows nothing of what a step does.
 """
 
 import json
@@ -27,12 +27,20 @@ _EXECUTION = re.compile(r"[A-Za-z0-9_-]{1,80}")
 ExecutionName = Annotated[str, Rule("1 to 80 letters, digits, - or _", _EXECUTION.fullmatch)]
 
 
+class UnreadableRunError(RequestError):
+    """S3 does not say whether a run began: the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunName:
-    """Which run a step is of. Two executions may be at the same run; its name keeps what each did separate."""
+    """Which run a step is of, and whether that is a dry run.
+
+    Two executions may be at the same run; the execution's name keeps what each did separate.
+    """
 
     run_id: RunId
     execution: ExecutionName
+    dry_run: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ class BegunRun:
     @property
     def name(self) -> RunName:
         """Which run this is."""
-        return RunName(self.run_id, self.execution)
+        return RunName(self.run_id, self.execution, self.dry_run)
 
     @property
     def request(self) -> Request:
@@ -96,7 +104,7 @@ class Records:
         return run
 
     def find(self, name: RunName) -> BegunRun:
-        """Return what a run is; raise RequestError for one that never began.
+        """Return what a run is; raise RequestError for one that never began, or UnreadableRunError.
 
         S3 tells a role that may not list the bucket no more of a missing object than that it may not read it:
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
@@ -104,9 +112,9 @@ class Records:
         try:
             found = self._read(BegunRun, name, "run")
         except s3.StoreError as error:
-            raise RequestError(f"run must be one that has begun: {error}") from None
+            raise UnreadableRunError(f"run must be one that has begun: {error}") from None
         if found is None or found.name != name:
-            raise RequestError(f"run must be one that has begun; got: {name.run_id}, execution {name.execution}")
+            raise RequestError(f"run must be one that has begun; got: {name}")
         return found
 
     def region(self, name: RunName, region: str) -> RegionRecord | None:
@@ -122,7 +130,9 @@ class Records:
             raise s3.StoreError(f"{error}, and could not be read") from error
 
     def _begun_before(self, run: BegunRun) -> BegunRun:
-        begun = self.find(run.name)
+        begun = self._read(BegunRun, run.name, "run")
+        if begun is None:
+            raise s3.StoreError(f"the record of {run.name} is gone")
         if begun.request != run.request:
             raise RequestError(
                 f"execution must be of one run; {run.execution} has begun {run.run_id} with another input"

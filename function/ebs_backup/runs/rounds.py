@@ -6,6 +6,7 @@ invocation. Says when there is another round, and knows nothing of how one is ma
 Whoever may invoke the function can send any payload. So Begin records what the run is, a round what its region came to,
 and later steps believe these records alone. What a forged payload can still do:
 
+- Back up a region under any id, as a run by hand can: a round does no more where S3 does not say what the run is.
 - Begin a run, and make its rounds: that is a run by hand or a scheduled one, made for real and measured for real.
 - Make a round of a run that is under way: it does what the run's own next round would do, and is recorded as one.
 - Finish a run early, or say that rounds crashed: the report and the run fail, since a region's record is of no end.
@@ -14,6 +15,7 @@ and later steps believe these records alone. What a forged payload can still do:
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -29,8 +31,18 @@ from ebs_backup.report.document import Run, log_region, log_round
 from ebs_backup.report.publish import publish
 from ebs_backup.report.region import RegionPart, RegionResult, combined, region_part
 from ebs_backup.runs.backup import MAX_ACTIONS, begin
-from ebs_backup.runs.records import BegunRun, ExecutionName, NextRound, Records, RegionRecord, RunName
+from ebs_backup.runs.records import (
+    BegunRun,
+    ExecutionName,
+    NextRound,
+    Records,
+    RegionRecord,
+    RunName,
+    UnreadableRunError,
+)
 from ebs_backup.runs.visit import Visitor
+
+log = logging.getLogger(__name__)
 
 # Rounds in a row that came no nearer to the end, after which there is no other: as often as Lambda invokes a function
 # that fails, https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
@@ -41,6 +53,8 @@ MAX_STALLED = 3
 REFILLED = 20
 # Seconds after a round that came no nearer, and twice that after two: as long as Lambda waits before its retries.
 PAUSE = 60
+
+FIRST_ROUND = NextRound(again=True, wait_seconds=0, round=1, stalled=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +125,15 @@ def _may_go_on(number: int, stalled: int, max_rounds: int) -> bool:
     return number < max_rounds and stalled < MAX_STALLED
 
 
+def _check_number(asked: VisitStep, follows: NextRound) -> None:
+    """Raise RequestError unless the round is the one that follows, or the last one again."""
+    next_one = follows.again and (asked.round, asked.stalled) == (follows.round, follows.stalled)
+    made_again = asked.retries > 0 and asked.round == follows.round - 1 and asked.stalled < MAX_STALLED
+    if not (next_one or made_again):
+        due = f"{follows.round} with {follows.stalled} stalled" if follows.again else "none, since the rounds are over"
+        raise RequestError(f"round must be the next one, {due}; got: {asked.round} with {asked.stalled} stalled")
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """The state machine's steps, of one deployment's runs."""
@@ -152,7 +175,11 @@ class Steps:
             dry_run=request.dry_run,
             expires=request.expires,
         )
-        begun = self._records.begin(run)
+        try:
+            begun = self._records.begin(run)
+        except s3.StoreError:
+            log.exception("run_not_recorded")  # it can still be backed up, and fails
+            begun = run
         return {"run": asdict(begun.name), "regions": list(begun.regions)}
 
     def _visit(self, asked: VisitStep) -> dict[str, Any]:
@@ -161,9 +188,15 @@ class Steps:
         A round that is made again, since it crashed or its answer was lost, is one round more, and nothing counts
         twice: what an attempt recorded stays, and anything else that it did is found already there.
         """
-        run = self._under_way(asked.run)
-        self._check_round(asked, run)
-        last = region_part(self._visitor(asked, run).visit(asked.region), listed=MAX_ACTIONS // len(run.regions))
+        try:
+            run = self._under_way(asked.run)
+            self._check_round(asked, run)
+        except (UnreadableRunError, s3.StoreError):
+            self._back_up(asked)
+            raise
+        goes_on = _may_go_on(asked.round, asked.stalled + 1, self.deployment.max_rounds)
+        visitor = self._visitor(run.request, run.started_at, goes_on=goes_on)
+        last = region_part(visitor.visit(asked.region), listed=MAX_ACTIONS // len(run.regions))
         log_round(last, asked.round)
         earlier = self._earlier(asked)
         so_far = combined(earlier.part, last) if earlier else last
@@ -171,26 +204,29 @@ class Steps:
         self._records.keep(run.name, RegionRecord(self.clock.utc(), follows, so_far), anew=earlier is None)
         return asdict(follows)
 
+    def _back_up(self, asked: VisitStep) -> None:
+        """Back up a region where S3 says nothing of the run, so that this costs no backup; nothing expires."""
+        about = {"run_id": asked.run.run_id, "dry_run": asked.run.dry_run, "regions": [asked.region]}
+        at = self.clock.utc()
+        visitor = self._visitor(parse_request(about, "", self.deployment, at), at, goes_on=True)
+        log_round(region_part(visitor.visit(asked.region), listed=MAX_ACTIONS), asked.round)
+
     def _check_round(self, asked: VisitStep, run: BegunRun) -> None:
-        """Raise RequestError unless the round is the one that follows, or the last one again."""
+        """Raise RequestError unless the round is one of the run's, and StoreError if that is unknown."""
         if asked.region not in run.regions:
             raise RequestError(f"region must be among the run's {', '.join(run.regions)}; got: {asked.region!r}")
         check_scope([asked.region], self.deployment)
         record = self._earlier(asked)
-        follows = record.follows if record else NextRound(again=True, wait_seconds=0, round=1, stalled=0)
-        again = asked.retries > 0 and asked.round == follows.round - 1 and asked.stalled < MAX_STALLED
-        if not again and (not follows.again or (asked.round, asked.stalled) != (follows.round, follows.stalled)):
-            expected = f"{follows.round}, stalled {follows.stalled}" if follows.again else "none"
-            raise RequestError(f"round must be the next one, {expected}; got: {asked.round}, stalled {asked.stalled}")
+        _check_number(asked, record.follows if record else FIRST_ROUND)
 
-    def _visitor(self, asked: VisitStep, run: BegunRun) -> Visitor:
+    def _visitor(self, request: Request, at: datetime, *, goes_on: bool) -> Visitor:
         return Visitor(
             deployment=self.deployment,
-            request=self._request(run),
-            at=run.started_at,
+            request=request,
+            at=at,
             clock=self.clock,
             deadline=self.deadline,
-            goes_on=_may_go_on(asked.round, asked.stalled + 1, self.deployment.max_rounds),
+            goes_on=goes_on,
         )
 
     def _earlier(self, asked: VisitStep) -> RegionRecord | None:
@@ -211,13 +247,13 @@ class Steps:
         names = tuple(visited.region for visited in asked.visits)
         if sorted(names) != sorted(run.regions):
             raise RequestError(f"visits must be of the run's regions {', '.join(run.regions)}; got: {', '.join(names)}")
-        ended = [self._ended(visited, run) for visited in asked.visits]
+        ended = [_ended(self._records, run, visited, self.clock.utc()) for visited in asked.visits]
         parts = tuple(part for part, _ in ended)
         for part in parts:
             log_region(part)
         done = Run(
             deployment=self.deployment,
-            request=self._request(run),
+            request=run.request,
             started_at=run.started_at,
             duration_seconds=max(0.0, (max(at for _, at in ended) - run.started_at).total_seconds()),
             regions=parts,
@@ -225,23 +261,6 @@ class Steps:
         published = publish(done)
         report = published.report
         return {"report": published.key, "status": report.status, "totals": asdict(report.totals)}
-
-    def _ended(self, visited: VisitedRegion, run: BegunRun) -> tuple[RegionPart, datetime]:
-        """Return what a region's rounds came to, with what ended them, if they did not end by themselves, and when."""
-        record, problem = None, Problem("", "StoreError", "its rounds left no report")
-        try:
-            record = self._records.region(run.name, visited.region)
-        except s3.StoreError as error:
-            problem = Problem("", "StoreError", str(error))
-        if record and not visited.error:
-            if not record.follows.again and visited.rounds == record.follows.round - 1:
-                return record.part, record.ended_at
-            problem = Problem("", "RequestError", "its rounds are not at their end")
-        if visited.error:
-            problem = _ended_by(visited.error)
-        failed = RegionResult(region=visited.region, problem=problem, dry_run=run.dry_run, expires=run.expires)
-        part = region_part(failed, listed=0)
-        return (combined(record.part, part) if record else part), self.clock.utc()
 
     def _under_way(self, name: RunName) -> BegunRun:
         """Return what a run is; raise RequestError if it never began, or longer ago than an execution may last.
@@ -251,11 +270,8 @@ class Steps:
         run, longest = self._records.find(name), timedelta(seconds=self.deployment.max_run_seconds)
         if self.clock.utc() - run.started_at > longest:
             raise RequestError(f"run must have begun in the last {longest}; it began at {run.started_at.isoformat()}")
-        return run
-
-    def _request(self, run: BegunRun) -> Request:
         # A deployment that became a dry run since is one at once.
-        return replace(run.request, dry_run=run.dry_run or self.deployment.dry_run)
+        return replace(run, dry_run=run.dry_run or self.deployment.dry_run)
 
     @property
     def _records(self) -> Records:
@@ -272,3 +288,21 @@ def _ended_by(error: InvocationError) -> Problem:
     except (ValueError, KeyError, TypeError):
         message = error.Cause
     return Problem("", error.Error, str(message))
+
+
+def _ended(records: Records, run: BegunRun, visited: VisitedRegion, now: datetime) -> tuple[RegionPart, datetime]:
+    """Return what a region's rounds came to, with what ended them, if they did not end by themselves, and when."""
+    record, problem = None, Problem("", "StoreError", "its rounds left no report")
+    try:
+        record = records.region(run.name, visited.region)
+    except s3.StoreError as error:
+        problem = Problem("", "StoreError", str(error))
+    if record and not visited.error:
+        if not record.follows.again and visited.rounds == record.follows.round - 1:
+            return record.part, record.ended_at
+        problem = Problem("", "RequestError", "its rounds are not at their end")
+    if visited.error:
+        problem = _ended_by(visited.error)
+    failed = RegionResult(region=visited.region, problem=problem, dry_run=run.dry_run, expires=run.expires)
+    part = region_part(failed, listed=0)
+    return (combined(record.part, part) if record else part), now
