@@ -33,6 +33,7 @@ class Bucket:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.closed: set[str] = set()
+        self.hidden = ""  # the pattern of keys that cannot be read
         self.dies_after = ""  # the pattern of a key; the invocation that puts such an object ends right then
 
     def put_object(
@@ -54,7 +55,7 @@ class Bucket:
 
     def get_object(self, *, Bucket: str, Key: str) -> Json:  # noqa: ARG002, N803
         self._admit("GetObject")
-        if Key not in self.objects:
+        if Key not in self.objects or re.fullmatch(self.hidden, Key):
             raise ClientError({"Error": {"Code": self.missing, "Message": "no"}}, "GetObject")
         return {"Body": io.BytesIO(self.objects[Key])}
 
