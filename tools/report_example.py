@@ -47,7 +47,11 @@ def example_report() -> Report:
     ec2.hooks.append(lambda _: ec2.clock.advance(SECONDS_A_CALL))
     time = SimulatedTime(ec2)
     visitor = Visitor(
-        deployment=DEPLOYMENT, request=Request(RUN_ID), at=BEGAN, clock=time, deadline=BEGAN.timestamp() + 800
+        deployment=DEPLOYMENT,
+        request=Request(RUN_ID, expires=True),
+        at=BEGAN,
+        clock=time,
+        deadline=BEGAN.timestamp() + 800,
     )
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=IRELAND)  # noqa: S106 - no secret
     with connected(ec2, session):
@@ -55,7 +59,7 @@ def example_report() -> Report:
         parts = [region_part(visitor.visit(name), listed=0) for name in sorted(DEPLOYMENT.regions)]
     run = Run(
         deployment=DEPLOYMENT,
-        request=Request(RUN_ID),
+        request=Request(RUN_ID, expires=True),
         started_at=BEGAN,
         duration_seconds=(ec2.clock.now() - BEGAN).total_seconds(),
         regions=parts,

@@ -17,11 +17,28 @@ class StoreError(Exception):
     """An object could not be stored or not be read: the message says which and why."""
 
 
+class ObjectExistsError(Exception):
+    """There is an object of that key already: the message says which."""
+
+
 def put(bucket: str, key: str, content_type: str, text: str) -> None:
     """Store a text in place of an earlier one; raise StoreError."""
     try:
         _client().put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)
     except (BotoCoreError, ClientError) as error:
+        raise StoreError(f"{key} could not be stored in {bucket}: {error}") from error
+
+
+def create(bucket: str, key: str, content_type: str, text: str) -> None:
+    """Store a text unless there is one already, which raises ObjectExistsError; raise StoreError.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    """
+    try:
+        _client().put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type, IfNoneMatch="*")
+    except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] == "PreconditionFailed":
+            raise ObjectExistsError(f"{key} is in {bucket} already") from error
         raise StoreError(f"{key} could not be stored in {bucket}: {error}") from error
 
 

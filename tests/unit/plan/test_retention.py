@@ -19,6 +19,7 @@ from ebs_backup.plan.retention import (
     NO_RULE,
     RULES,
     by_volume,
+    is_by_hand,
     judge,
     judge_orphan,
     kept,
@@ -589,7 +590,9 @@ def test_period_of_a_scheduled_run_is_that_of_its_scheduled_time(
 def test_snapshot_of_another_day_stands_for_that_day(late: timedelta) -> None:
     at = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
-    assert moment(scheduled(at, at + late)) == at + late
+    made = scheduled(at, at + late)
+
+    assert (moment(made), is_by_hand(made)) == (at + late, True)
 
 
 @given(histories(), st.lists(moments, max_size=8), retentions)
