@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from ebs_backup.aws.clock import Clock, SystemClock
-from ebs_backup.model.codes import remedy
+from ebs_backup.aws.clock import Clock
+from ebs_backup.model.codes import meaning
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request, RequestError, parse_request, regions_to_visit
 from ebs_backup.model.values import Plan, Problem
@@ -43,7 +43,7 @@ class RegionPreview:
     @property
     def remedy(self) -> str:
         """What to do about its problem."""
-        return remedy(self.problem.code) if self.problem else ""
+        return meaning(self.problem.code).remedy if self.problem else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def prepare(options: DeploymentOptions) -> DryRun:
     logging.getLogger("ebs_backup").addHandler(logging.NullHandler())  # the command says what there is to say
     if not 0 < options.timeout < math.inf:
         raise InputError(f"--timeout must be a number of seconds above 0; got: {options.timeout:g}")
-    clock, deployment = SystemClock(), read_deployment(options)
+    clock, deployment = Clock(), read_deployment(options)
     deadline = clock.now() + options.timeout
     try:
         request = parse_request(_payload(options), "", deployment)

@@ -51,7 +51,7 @@ def command(
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(boto3, "Session", lambda: session)
-    monkeypatch.setattr(preview, "SystemClock", lambda: clock)
+    monkeypatch.setattr(preview, "Clock", lambda: clock)
     return Command()
 
 

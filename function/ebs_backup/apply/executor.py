@@ -43,7 +43,7 @@ class Executor:
 
     def __init__(self, region: Region, deployment: Deployment, run_id: str, clock: Clock, deadline: float) -> None:
         self._run = RegionRun(region, deployment, run_id, clock, deadline)
-        self._queue = WorkQueue(clock, deadline, self._run.limits)
+        self._queue = WorkQueue(clock, deadline, deployment.limits)
         self._outcomes = Outcomes(region.name)
         self._look = Look(self._run, self._queue)
         self._creator = Creator(self._run, self._queue, self._outcomes, self._look)
@@ -68,11 +68,11 @@ class Executor:
             return
         self._queue.put(actions)
         requests = sum(1 + (len(a.volumes) if isinstance(a, Create) and a.is_set else 0) for a in actions)
-        count = min(workers or _workers(self._run.limits), math.ceil(requests / REQUESTS_PER_CONNECTION))
+        count = min(workers or _workers(self._run.deployment.limits), math.ceil(requests / REQUESTS_PER_CONNECTION))
         with ThreadPoolExecutor(count, thread_name_prefix=self._run.region.name) as pool:
             for worker in [pool.submit(self._work) for _ in range(count)]:
                 worker.result()
-        for task in self._queue.drain(*self._run.limits):
+        for task in self._queue.drain(*self._run.deployment.limits):
             self._outcomes.end(task.action, Status.UNFINISHED, "out of time", task.problem)
 
     def _without_those_of_failed_backups(self, deletes: Sequence[Delete]) -> list[Delete]:
@@ -121,7 +121,6 @@ class Executor:
             self._outcomes.end(delete, Status.DELETED, delete.reason)
 
     def _recover(self, task: Task, error: Ec2Error) -> None:
-        """Try again where that can help, as EC2 asks; else give the action up."""
         task.problem = error.problem
         sent = error.problem.operation == task.operation  # else it was the look before it that failed
         if sent and isinstance(task.action, Create) and error.kind is not Kind.THROTTLED:

@@ -6,7 +6,7 @@ A pure function of the error, the action and the attempts so far. Sources: `mode
 from dataclasses import dataclass, replace
 
 from ebs_backup.aws.error import Ec2Error
-from ebs_backup.model.codes import WAITS, Kind
+from ebs_backup.model.codes import Kind, meaning
 from ebs_backup.model.values import Action, Create, Delete, Problem, Status, Tag
 from ebs_backup.plan.creates import one_by_one
 
@@ -74,14 +74,13 @@ def give_up_create(create: Create, problem: Problem) -> GiveUp:
 
 
 def _seconds_until_it_may_succeed(error: Ec2Error, action: Action, attempt: int) -> float | None:
-    """Return after how many seconds the same action may succeed, or None if it never will."""
     if error.kind in (Kind.AMBIGUOUS, Kind.THROTTLED):
         return SOON
     if isinstance(action, Tag) and error.kind is Kind.GONE:
         return VISIBLE * attempt
     if error.kind is Kind.WAIT and error.code != "PendingSnapshotLimitExceeded" and _is_set(action):
         return None  # one volume of the set has to wait: the others need not
-    return WAITS.get(error.code)
+    return meaning(error.code).wait_seconds
 
 
 def _counts(error: Ec2Error, action: Action, *, sent: bool) -> bool:

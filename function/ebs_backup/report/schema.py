@@ -3,8 +3,10 @@
 Holds facts alone: how they come about and how they are shown is for others to know.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ebs_backup.plan.coverage import Coverage, RecoveryPointAge, VolumeCoverage
 
@@ -15,6 +17,7 @@ MAX_LISTED = 20
 MAX_MESSAGE = 300
 
 Counts = Mapping[str, int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +123,8 @@ class Report:
     recovery_points_by: Counts
     totals: Totals
     regions: Mapping[str, RegionReport]
+
+
+def added(counts: Iterable[Mapping[T, int]]) -> Counter[T]:
+    """Add up counts of the same things; `asdict` cannot take a Counter, so that a report is given a dict of it."""
+    return sum(map(Counter, counts), Counter())
