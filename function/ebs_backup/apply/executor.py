@@ -154,6 +154,5 @@ class Executor:
 
 
 def _workers(limits: Mapping[str, Limit]) -> int:
-    """Return how many workers can make all the requests that EC2 takes a second, one a connection."""
     rate = sum(limits[operation].rate for operation in (*CREATING, "CreateTags"))
     return min(MAX_CONNECTIONS, max(FEW_CONNECTIONS, math.ceil(rate * SLOW_ANSWER)))

@@ -74,6 +74,7 @@ def give_up_create(create: Create, problem: Problem) -> GiveUp:
 
 
 def _seconds_until_it_may_succeed(error: Ec2Error, action: Action, attempt: int) -> float | None:
+    """Return after how many seconds the same action may succeed, or None if it never will."""
     if error.kind in (Kind.AMBIGUOUS, Kind.THROTTLED):
         return SOON
     if isinstance(action, Tag) and error.kind is Kind.GONE:

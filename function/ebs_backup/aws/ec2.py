@@ -203,10 +203,8 @@ def _tag_list(tags: Mapping[str, str]) -> list[Any]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-# Strings that thousands of volumes and snapshots have in common are kept once: interned.
-
-
 def _tags(raw: Any) -> dict[str, str]:
+    # Strings that thousands of volumes and snapshots have in common are kept once: interned, here and below.
     return {intern(tag["Key"]): intern(tag["Value"]) for tag in raw.get("Tags", ())}
 
 

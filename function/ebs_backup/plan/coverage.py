@@ -169,6 +169,7 @@ def _measure(
 
 
 def _reason(completed: Snapshot | None, pending: Snapshot | None, outcome: Outcome | None) -> tuple[str, str]:
+    """Say why a volume is not covered, as far as this run knows, and what to do about it."""
     if outcome and outcome.status in _FAILED:
         problem = outcome.problem
         why = f"{problem.operation} refused: {problem.code}" if problem else f"{outcome.operation}: {outcome.reason}"

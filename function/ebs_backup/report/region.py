@@ -256,9 +256,6 @@ def _in_words(volume_id: str | None, snapshot_id: str | None, status: str, cause
     return ReportedProblem(volume_id, snapshot_id, status, cause.operation, cause.code, message, remedy)
 
 
-# --- what a dry run plans ---
-
-
 def _action(action: Action) -> PlannedAction:
     if isinstance(action, Create):
         return PlannedAction(action.operation, action.reason, tuple(volume.id for volume in action.volumes))
@@ -269,9 +266,6 @@ def _judged(verdict: Verdict) -> JudgedSnapshot:
     snapshot = verdict.snapshot
     started_at = snapshot.started_at.isoformat(timespec="seconds")
     return JudgedSnapshot(snapshot.id, snapshot.volume_id, started_at, verdict.keep, verdict.reasons)
-
-
-# --- counting ---
 
 
 def _reasons(result: RegionResult, status: Status) -> list[str]:

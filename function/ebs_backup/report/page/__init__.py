@@ -147,9 +147,6 @@ def _colour(run: EarlierRun) -> str:
     return "good" if run.covered_percent == 100 else "warn"  # noqa: PLR2004 - a percentage
 
 
-# --- whence it comes ---
-
-
 def _footer(report: Report, json_name: str | None) -> Markup:
     regions = report.regions.values()
     calls = sum(sum(region.api_calls.values()) for region in regions)

@@ -188,8 +188,9 @@ def _region_bar(region: RegionReport, largest: int) -> Markup:
         words = "not read, as expected" if region.status == "denied" else "not read: nothing is known of its volumes"
         return join([bar([("unknown", 1)], 1), element("div", words, class_="small muted")])
     parts = [f"{number(covered)} of {number(selected)} covered"]
-    others = ("created", "deleted", "kept", "skipped")
-    parts += [f"{number(count)} {other}" for other in others if (count := getattr(region, other))]
+    parts += [
+        f"{number(count)} {k}" for k in ("created", "deleted", "kept", "skipped") if (count := getattr(region, k))
+    ]
     bars = [bar([("good", covered), ("bad", selected - covered)], largest)]
     bars += [bar([("warn", failures)], max(largest, failures))] if failures else []
     bad = [", ", element("span", f"{number(failures)} failed", class_="text-warn")] if failures else []
@@ -290,11 +291,9 @@ def _reasons(title: str, reasons: Mapping[str, int]) -> Markup:
     shown = _most(reasons, MAX_REASONS)
     rest = sum(reasons.values()) - sum(count for _, count in shown)
     rows: list[Row] = [(foreign(reason), number(count)) for reason, count in shown]
-    rows += [("other reasons", number(rest))] if rest else []
-    return _table(title, {"Because": None, "Number": "count"}, rows)
-
-
-# --- common ---
+    return _table(
+        title, {"Because": None, "Number": "count"}, [*rows, *([("other reasons", number(rest))] if rest else [])]
+    )
 
 
 def _most(counts: Mapping[str, int], most: int | None = None) -> list[tuple[str, int]]:
