@@ -19,7 +19,7 @@ from ebs_backup.aws.clients import MAX_CONNECTIONS
 from ebs_backup.aws.clock import Clock
 from ebs_backup.aws.ec2 import Region
 from ebs_backup.aws.error import Ec2Error
-from ebs_backup.model.codes import Kind
+from ebs_backup.model.codes import Kind, meaning
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.limits import Limit
 from ebs_backup.model.values import CREATING, Action, Create, Delete, Outcome, Plan, Problem, Status, Tag
@@ -78,7 +78,7 @@ class Executor:
     def _without_those_of_failed_backups(self, deletes: Sequence[Delete]) -> list[Delete]:
         """Spare the snapshots of volumes that got no new one, unless only deleting can make room for new ones."""
         bad = [o for o in self._outcomes.all() if o.status in (Status.FAILED, Status.UNFINISHED)]
-        failed = {o.volume_id for o in bad if not (o.problem and o.problem.code == "SnapshotLimitExceeded")}
+        failed = {o.volume_id for o in bad if not (o.problem and meaning(o.problem.code).kind is Kind.REGION_FULL)}
         for delete in deletes:
             if delete.volume_id in failed:
                 self._outcomes.end(delete, Status.KEPT, "the backup of its volume failed in this run")
