@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
+from ebs_backup.aws import clients
 from ebs_backup.aws.clock import Clock
-from ebs_backup.model.codes import meaning
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request, RequestError, parse_request, regions_to_visit
 from ebs_backup.model.values import Plan, Problem
@@ -39,11 +39,6 @@ class RegionPreview:
     plan: Plan | None
     problem: Problem | None
     denied_as_expected: bool
-
-    @property
-    def remedy(self) -> str:
-        """What to do about its problem."""
-        return meaning(self.problem.code).remedy if self.problem else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +113,7 @@ def prepare(options: DeploymentOptions) -> DryRun:
     deadline = clock.now() + options.timeout
     try:
         request = parse_request(_payload(options), "", deployment)
-        account = open_account(options.profile, request.regions, options.exclude_region or ())
+        account = open_account(clients.session, options.profile, request.regions, options.exclude_region or ())
         if not (request.regions or deployment.regions):
             deployment = replace(deployment, regions=account.enabled_regions())
         regions_to_visit(deployment, request, ())
