@@ -1,4 +1,4 @@
-"""What an operator can do next, a sentence or two each."""
+"""Advice on the operator's next step, a sentence or two each."""
 
 from collections import defaultdict
 from collections.abc import Iterator

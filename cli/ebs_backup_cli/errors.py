@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the command says to a script; documented in `ebs-backup --help`."""
+    """The code that a script reads; documented in `ebs-backup --help`."""
 
     OK = 0
     INCOMPLETE = 1  # a region could not be read, or the deletion brake would hold

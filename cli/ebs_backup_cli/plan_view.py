@@ -1,4 +1,4 @@
-"""What `ebs-backup plan` shows: what becomes of each volume and of each snapshot, and the totals."""
+"""The output of `ebs-backup plan`: what becomes of each volume and of each snapshot, and the totals."""
 
 from collections.abc import Iterator
 

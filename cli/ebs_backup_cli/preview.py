@@ -43,7 +43,7 @@ class RegionPreview:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run would do, in the order of the regions' names; `report` is the run's."""
+    """The result of a dry run, in the order of the regions' names; `report` is the run's."""
 
     deployment: Deployment
     regions: tuple[RegionPreview, ...]

@@ -21,7 +21,7 @@ logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 class Context(Protocol):
-    """What the function uses of Lambda's context object."""
+    """The part of Lambda's context object that the function uses."""
 
     aws_request_id: str
 

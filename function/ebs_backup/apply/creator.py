@@ -24,7 +24,7 @@ LOOK_AGAIN = 4.0
 
 
 class Step(Enum):
-    """What an attempt at a create comes to, unless it is given up."""
+    """The next step of an attempt at a create that is not given up."""
 
     TAKE_OVER = auto()  # a snapshot of this run is there for all of the volumes, or for some
     LOOK_AGAIN = auto()  # a snapshot may yet turn up, the look took too long to prove anything, or no time is left

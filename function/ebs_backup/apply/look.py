@@ -29,7 +29,7 @@ FEW_AHEAD = 8
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is known of a create: its snapshots of this run, its volumes without one, and when EC2 was asked."""
+    """The knowledge of a create: its snapshots of this run, its volumes without one, and when EC2 was asked."""
 
     there: tuple[Snapshot, ...]
     missing: tuple[Volume, ...]

@@ -19,5 +19,5 @@ class RegionRun:
 
     @property
     def is_over(self) -> bool:
-        """Whether the deadline is past, so that nothing may start any more."""
+        """True once the deadline is past: nothing may start any more."""
         return self.clock.now() >= self.deadline

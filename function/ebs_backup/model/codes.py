@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 
 class Kind(Enum):
-    """What to do about an error."""
+    """The way to treat an error."""
 
     THROTTLED = auto()  # the request was not taken: send it again, slower
     AMBIGUOUS = auto()  # the work may have been done all the same: look before sending it again
@@ -25,7 +25,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What some error codes mean: for the run the kind and the seconds to wait, for a person the remedy."""
+    """The meaning of some error codes: for the run the kind and the seconds to wait, for a person the remedy."""
 
     codes: tuple[str, ...]
     kind: Kind

@@ -24,7 +24,7 @@ class DeploymentError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What one deployment backs up, and how; the fields are the module's variables."""
+    """The volumes that one use of the module backs up, and how; the fields are the module's variables."""
 
     name: Name
     tag_prefix: str = "ebs-backup:"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests at once, and so many a second that refill them."""
+    """The number of requests at once, and the number that comes back each second."""
 
     burst: float
     rate: float

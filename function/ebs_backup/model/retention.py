@@ -1,4 +1,4 @@
-"""What a retention says: how many periods each of its rules keeps."""
+"""A retention: how many periods each of its rules keeps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

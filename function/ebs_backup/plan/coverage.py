@@ -46,7 +46,7 @@ class VolumeCoverage:
 
     @property
     def covered(self) -> bool:
-        """Whether its recovery point is no older than the objective."""
+        """True if its recovery point is no older than the objective."""
         return not self.reason
 
 

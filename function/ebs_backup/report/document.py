@@ -36,7 +36,7 @@ class Run:
 
     @property
     def failed(self) -> bool:
-        """Whether anything is missing that the run was to do."""
+        """True if anything is missing that the run was to do."""
         return any(part.report.status == "failed" for part in self.regions)
 
 
@@ -94,7 +94,7 @@ def log_round(part: RegionPart, number: int) -> None:
 
 
 def log_run(whole: Report) -> None:
-    """Log what the run came to, but for its regions."""
+    """Log what the run came to, without its regions."""
     about = {key: value for key, value in asdict(whole).items() if key != "regions"}
     log.log(_LEVELS[whole.status], "run_completed", extra={"report": about})
 

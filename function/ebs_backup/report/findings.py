@@ -1,4 +1,4 @@
-"""What a run report comes to, in words: the one line that matters most, then whatever needs somebody's attention.
+"""The findings of a run report, in words: the one line that matters most, then whatever needs somebody's attention.
 
 Knows nothing of HTML.
 """

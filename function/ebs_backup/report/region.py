@@ -29,7 +29,7 @@ NOT_READ = "not_read"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionResult:
-    """What a visit came to, in full: a plan and its outcomes, or the problem that kept the region from being read."""
+    """The result of a visit, in full: a plan and its outcomes, or the problem that kept the region from being read."""
 
     region: str
     plan: Plan | None = None
@@ -89,7 +89,7 @@ class RegionPart:
 
     @property
     def curable(self) -> bool:
-        """Whether another attempt may do what is missing.
+        """True if another attempt may do what is missing.
 
         Not where it is denied, since that is somebody's decision. Not where the brake holds, which waits for one.
         """
@@ -98,12 +98,12 @@ class RegionPart:
 
     @property
     def changed_anything(self) -> bool:
-        """Whether the region is any further than before."""
+        """True if the region is any further than before."""
         return bool(self.report.created or self.report.tagged or self.report.deleted)
 
 
 def region_part(result: RegionResult, *, listed: int) -> RegionPart:
-    """Reduce a visit's result; of a dry run it lists at most so many actions, and as many verdicts."""
+    """Reduce a visit's result; of a dry run it lists at most `listed` actions, and as many verdicts."""
     failures = result.failures
     part = RegionPart(
         region=result.region,

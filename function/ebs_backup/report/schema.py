@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReportedProblem:
-    """What went wrong with a volume or a snapshot, or with the region as a whole, which has neither id.
+    """A failure of a volume or a snapshot, or of the region as a whole, which has neither id.
 
     `status` is the outcome's, `denied` for a denial that was expected, or `not_read` for the region as a whole.
     """
@@ -102,7 +102,7 @@ class RegionReport(Totals):
 
     @property
     def problem(self) -> ReportedProblem | None:
-        """What kept the region from being read, or from being read to the end."""
+        """The problem that kept the region from being read, or from being read to the end."""
         return next((problem for problem in self.problems if problem.volume_id is None), None)
 
 
