@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from ebs_backup.model.limits import PUBLISHED
+from ebs_backup.model.limits import PUBLISHED, Limit
 from ebs_backup.model.reader import ReadError, Rule, at_least, read
 from ebs_backup.model.retention import GivenRetention, Retention
 
@@ -24,7 +24,7 @@ class DeploymentError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What one deployment backs up, and how; the fields are the module's variables."""
+    """The volumes that one use of the module backs up, and how; the fields are the module's variables."""
 
     name: Name
     tag_prefix: str = "ebs-backup:"
@@ -50,6 +50,12 @@ class Deployment:
     max_rounds: Count = 40
     request_rates: Mapping[Operation, Above0] = field(default_factory=dict)
     request_bursts: Mapping[Operation, Burst] = field(default_factory=dict)
+
+    @property
+    def limits(self) -> Mapping[str, Limit]:
+        """How many requests EC2 takes, by operation: as published, unless the deployment says otherwise."""
+        bursts, rates = self.request_bursts, self.request_rates
+        return {o: Limit(bursts.get(o, limit.burst), rates.get(o, limit.rate)) for o, limit in PUBLISHED.items()}
 
 
 def parse_deployment(text: str) -> Deployment:

@@ -13,7 +13,7 @@ from ebs_backup.model.values import Delete, History, Plan, Verdict
 from ebs_backup.plan.creates import made_by_run
 from ebs_backup.plan.retention import by_volume, judge_orphan
 
-# Up to so many deletions are no catastrophe, whatever their share: the last snapshots of a region that is given up.
+# This few deletions are no catastrophe, whatever their share: the last snapshots of a region that is given up.
 FEW_DELETIONS = 20
 
 
@@ -61,7 +61,7 @@ def _spare_archived(verdict: Verdict) -> Verdict:
 
 
 def _brake(deployment: Deployment, verdicts: Collection[Verdict]) -> str | None:
-    """Return why a run must not delete so many snapshots at once, if so; from one in error nothing can be restored."""
+    """Return why a run must not delete these snapshots at once, if so. From one in error nothing can be restored."""
     deletions = sum(not verdict.keep and verdict.snapshot.state != "error" for verdict in verdicts)
     would = f"would delete {deletions} of {len(verdicts)} snapshots, more than"
     if deletions > deployment.max_deletions_per_run:

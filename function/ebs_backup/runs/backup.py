@@ -18,8 +18,6 @@ from ebs_backup.runs.visit import Visitor
 
 log = logging.getLogger(__name__)
 
-Watch = Callable[[RegionResult], object]
-
 # How many actions a dry run's report lists, and how many verdicts, over all regions.
 MAX_ACTIONS = 1500
 
@@ -31,7 +29,7 @@ def run(
     home_region: str,
     clock: Clock,
     deadline: float,
-    watch: Watch = lambda _: None,
+    watch: Callable[[RegionResult], object] = lambda _: None,
     listed: int = MAX_ACTIONS,
 ) -> Run:
     """Make one run and return what came of it; `watch` is shown each region's full result as it is through.

@@ -37,7 +37,7 @@ PAUSE = 60
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """What the steps know of the run: `narrowed` if it is of chosen regions only, `regions` is how many there are.
+    """The run, as the steps know it: `narrowed` if it is of chosen regions only, `regions` is how many there are.
 
     Two executions may be at the same run; its name keeps what each did separate.
     """
@@ -102,7 +102,7 @@ class FinishStep:
 
 @dataclass(frozen=True, slots=True)
 class NextRound:
-    """What follows a round: whether there is another one, after how many seconds, and what it is to know."""
+    """The answer after a round: if there is another one, after how many seconds, and what it is to know."""
 
     again: bool
     wait_seconds: int

@@ -94,7 +94,7 @@ def deployment(
 ) -> Deployment:
     bucket = Bucket()
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.setattr(handler, "SystemClock", lambda: clock)
+    monkeypatch.setattr(handler, "Clock", lambda: clock)
     monkeypatch.setattr(s3, "_client", lambda: bucket)
     return Deployment(ec2, bucket, monkeypatch)
 
