@@ -27,7 +27,7 @@ class AwsOptions:
     ] = None
     timeout: Annotated[
         float,
-        typer.Option(metavar="SECONDS", help="Stop reading after so many seconds.  [900]", show_default=False),
+        typer.Option(metavar="SECONDS", help="Stop reading after this time.  [900]", show_default=False),
     ] = 900
 
 

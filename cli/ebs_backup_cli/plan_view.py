@@ -1,10 +1,9 @@
-"""What `ebs-backup plan` shows: what becomes of each volume and of each snapshot, and the totals."""
+"""The output of `ebs-backup plan`: what becomes of each volume and of each snapshot, and the totals."""
 
 from collections.abc import Iterator
 
 from rich.console import Console
 
-from ebs_backup.model.limits import limits
 from ebs_backup.model.retention import in_words
 from ebs_backup.model.values import Create, Delete, Plan, Tag, Verdict
 from ebs_backup_cli import advice, tables
@@ -132,8 +131,7 @@ def _totals(preview: Preview, plans: list[Plan]) -> Iterator[str]:
 
 def _seconds(preview: Preview, plans: list[Plan]) -> float:
     """Return what the slowest region needs: they go at the same time."""
-    buckets = limits(preview.deployment.request_bursts, preview.deployment.request_rates)
-    return max((seconds_at_least(plan, buckets) for plan in plans), default=0.0)
+    return max((seconds_at_least(plan, preview.deployment.limits) for plan in plans), default=0.0)
 
 
 def _duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ import os
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from ebs_backup.aws.clock import SystemClock
+from ebs_backup.aws.clock import Clock
 from ebs_backup.model.deployment import parse_deployment
 from ebs_backup.model.request import parse_request
 from ebs_backup.model.time_budget import working_seconds
@@ -21,7 +21,7 @@ logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 class Context(Protocol):
-    """What the function uses of Lambda's context object."""
+    """The part of Lambda's context object that the function uses."""
 
     aws_request_id: str
 
@@ -34,7 +34,7 @@ def lambda_handler(event: Any, context: Context) -> dict[str, Any]:
 
     Raises RunFailed, at the very end, if a run left anything undone.
     """
-    clock = SystemClock()
+    clock = Clock()
     deadline = clock.now() + working_seconds(context.get_remaining_time_in_millis())
     deployment, home_region = parse_deployment(os.environ["POLICY"]), os.environ["AWS_REGION"]
     if isinstance(event, dict) and "step" in event:

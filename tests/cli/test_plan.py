@@ -1,6 +1,7 @@
 """`ebs-backup plan`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,25 @@ def test_unread_region_is_shown_and_fails_the_command(command: Command, ec2: Sim
     assert done.code == 1
     assert "\nus-east-1: not read: DescribeSnapshots: UnauthorizedOperation: " in done.out
     assert "Regions read: 16 of 17." in done.out
-    assert done.err.startswith("us-east-1: not read. Somebody forbids it")
+    assert done.err.startswith("us-east-1: not read. Your credentials may not do this there")
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("AccessDenied", "Your credentials may not do this there"),
+        ("AuthFailure", "leave it out with --exclude-region"),
+        ("ExpiredToken", "Your credentials have expired, or your computer's clock is wrong"),
+        ("Blocked", "AWS has suspended the account in this region"),
+    ],
+)
+def test_advice_is_for_the_person_at_the_terminal(command: Command, ec2: Simulator, code: str, advice: str) -> None:
+    ec2.inject(Fault("DescribeVolumes", code=code))
+
+    done = command.plan("--region", REGION, "--region", "us-east-1")
+
+    assert advice in done.err
+    assert not re.search("run role|next run|The function", done.err)
 
 
 def test_expected_denial_does_not_fail_the_command(command: Command, ec2: Simulator, tmp_path: Path) -> None:

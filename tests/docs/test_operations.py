@@ -79,7 +79,7 @@ def events(
     monkeypatch.setattr(s3, "_client", lambda: bucket)
     monkeypatch.setenv("POLICY", json.dumps(deployment))
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.setattr(handler, "SystemClock", lambda: clock)
+    monkeypatch.setattr(handler, "Clock", lambda: clock)
     add_volumes(ec2, 3)
     add_instance(ec2, "i-1", "vol-old")
     add_instance(ec2, "i-2", "vol-shared")

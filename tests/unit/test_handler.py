@@ -54,7 +54,7 @@ class Function:
 @pytest.fixture
 def function(connect: Connect, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch) -> Function:  # noqa: ARG001
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.setattr(handler, "SystemClock", lambda: clock)
+    monkeypatch.setattr(handler, "Clock", lambda: clock)
     return Function(monkeypatch)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
-from ebs_backup.model.limits import PUBLISHED
+from ebs_backup.model.limits import PUBLISHED, Limit
 from ebs_backup.model.reader import ReadError, Rule, at_least, read
 from ebs_backup.model.retention import GivenRetention, Retention
 from ebs_backup.model.terms import Terms, terms_of
@@ -26,7 +26,7 @@ class DeploymentError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """What one deployment backs up, and how; the fields are the module's variables."""
+    """The volumes that one use of the module backs up, and how; the fields are the module's variables."""
 
     name: Name
     tag_prefix: str = "ebs-backup:"
@@ -61,6 +61,12 @@ class Deployment:
     def terms(self) -> Terms:
         """All that decides how long a snapshot is kept."""
         return terms_of(self.retention, self.orphan_retention_days, self.schedule_expression)
+
+    @property
+    def limits(self) -> Mapping[str, Limit]:
+        """How many requests EC2 takes, by operation: as published, unless the deployment says otherwise."""
+        bursts, rates = self.request_bursts, self.request_rates
+        return {o: Limit(bursts.get(o, limit.burst), rates.get(o, limit.rate)) for o, limit in PUBLISHED.items()}
 
 
 def parse_deployment(text: str) -> Deployment:

@@ -60,7 +60,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class _Payload:
-    """What a person may ask for."""
+    """The keys that a person may send."""
 
     dry_run: bool = False
     expire: bool = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from ebs_backup.model.codes import remedy
+from ebs_backup.model.codes import meaning
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.tags import ownership_tag
 from ebs_backup.model.values import CREATING, Outcome, Snapshot, Status, Volume
@@ -46,7 +46,7 @@ class VolumeCoverage:
 
     @property
     def covered(self) -> bool:
-        """Whether its recovery point is no older than the objective."""
+        """True if its recovery point is no older than the objective."""
         return not self.reason
 
 
@@ -97,18 +97,9 @@ def measure(
 ) -> tuple[VolumeCoverage, ...]:
     """Measure each volume at the time the run began: the snapshots it started are not completed yet."""
     known = newest(snapshots)
-    came_of = _last_by_volume(outcomes)
-    return tuple(
-        _measure(
-            deployment,
-            v,
-            at,
-            completed=known.get((v.id, "completed")),
-            pending=known.get((v.id, "pending")),
-            outcome=came_of.get(v.id),
-        )
-        for v in volumes
-    )
+    # In the end, also by itself after its set was refused.
+    came_of = {o.volume_id: o for o in outcomes if o.operation in CREATING and o.status is not Status.SET_REFUSED}
+    return tuple(_measure(deployment, volume, at, known, came_of.get(volume.id)) for volume in volumes)
 
 
 def creator(deployment: Deployment, snapshot: Snapshot) -> str:
@@ -158,11 +149,10 @@ def _measure(
     deployment: Deployment,
     volume: Volume,
     at: datetime,
-    *,
-    completed: Snapshot | None,
-    pending: Snapshot | None,
+    known: Mapping[tuple[str, str], Snapshot],
     outcome: Outcome | None,
 ) -> VolumeCoverage:
+    completed, pending = (known.get((volume.id, state)) for state in ("completed", "pending"))
     since = completed.started_at if completed else volume.created_at or at
     age = max(0.0, (at - since).total_seconds() / HOUR)
     covered = age <= deployment.recovery_point_objective_hours
@@ -183,14 +173,9 @@ def _reason(completed: Snapshot | None, pending: Snapshot | None, outcome: Outco
     if outcome and outcome.status in _FAILED:
         problem = outcome.problem
         why = f"{problem.operation} refused: {problem.code}" if problem else f"{outcome.operation}: {outcome.reason}"
-        return why, remedy(problem.code if problem else "")
+        return why, meaning(problem.code if problem else "").remedy
     if outcome and outcome.status is Status.CREATED:
         return f"its {'next' if completed else 'first'} snapshot was started by this run", _WAIT
     if pending:
         return f"snapshot pending since {pending.started_at:%Y-%m-%d %H:%M} UTC", _WAIT
     return "its newest completed snapshot is too old" if completed else "it has no completed snapshot", _LOOK
-
-
-def _last_by_volume(outcomes: Iterable[Outcome]) -> Mapping[str, Outcome]:
-    """Return volume id -> what came of its backup in the end, also by itself after its set was refused."""
-    return {o.volume_id: o for o in outcomes if o.operation in CREATING and o.status is not Status.SET_REFUSED}

@@ -87,7 +87,7 @@ def judge_orphan(
     """Return a verdict on each snapshot of a volume that no longer exists, newest first.
 
     Nothing new comes to push the kept ones out, so that the rules would keep them for ever. They go together, the
-    newest too, once the newest of all the volume's snapshots, whoever's run made it, has been there for so many days
+        newest too, once the newest of all the volume's snapshots, whoever's run made it, has been there for so many days
     (None: never): until then a volume that somebody deleted by mistake has all of its history.
     """
     verdicts = judge(snapshots, retention)

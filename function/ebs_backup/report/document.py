@@ -1,20 +1,16 @@
 """A run's report, its summary and its log events, made of the regions' parts alone."""
 
 import logging
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import TypeVar
 
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request
 from ebs_backup.model.retention import in_words
 from ebs_backup.plan.coverage import coverage, recovery_point_age
 from ebs_backup.report.region import RegionPart
-from ebs_backup.report.schema import MAX_LISTED, RegionReport, Report, ReportedProblem, Totals
-
-T = TypeVar("T")
+from ebs_backup.report.schema import MAX_LISTED, RegionReport, Report, ReportedProblem, Totals, added
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +36,7 @@ class Run:
 
     @property
     def failed(self) -> bool:
-        """Whether anything is missing that the run was to do."""
+        """True if anything is missing that the run was to do."""
         return any(part.report.status == "failed" for part in self.regions)
 
 
@@ -57,8 +53,8 @@ def report(run: Run) -> Report:
         started_at=run.started_at.isoformat(timespec="seconds"),
         duration_seconds=round(run.duration_seconds, 3),
         coverage=coverage(run.deployment, measured, sum(region.covered for region in regions.values())),
-        recovery_point_age=recovery_point_age(_sum(part.ages for part in run.regions), measured),
-        recovery_points_by=dict(_sum(region.recovery_points_by for region in regions.values()).most_common()),
+        recovery_point_age=recovery_point_age(added(part.ages for part in run.regions), measured),
+        recovery_points_by=dict(added(region.recovery_points_by for region in regions.values()).most_common()),
         totals=_totals(regions.values()),
         regions=regions,
     )
@@ -68,7 +64,8 @@ def summary(run: Run) -> str:
     """Return a few lines that say what a failed run left undone, and why."""
     unread = [f"{part.region}: {in_a_line(part.unread)}" for part in run.regions if part.unread]
     braked = [f"{part.region}: deletion brake: {part.brake}" for part in run.regions if part.brake]
-    failed = [f"{part.region}: {_about(p)}: {in_a_line(p)}" for part in run.regions for p in part.failing_problems]
+    problems = [(part.region, p) for part in run.regions for p in part.failing_problems]
+    failed = [f"{region}: {p.snapshot_id or p.volume_id}: {in_a_line(p)}" for region, p in problems]
     more = len(unread) + len(braked) + sum(part.failures for part in run.regions) - MAX_LISTED
     rest = [f"and {more} more"] if more > 0 else []
     first = f"run {run.request.run_id} of {run.deployment.name}: {', '.join(_headings(run))}"
@@ -97,13 +94,12 @@ def log_round(part: RegionPart, number: int) -> None:
 
 
 def log_run(whole: Report) -> None:
-    """Log what the run came to, but for its regions."""
+    """Log what the run came to, without its regions."""
     about = {key: value for key, value in asdict(whole).items() if key != "regions"}
     log.log(_LEVELS[whole.status], "run_completed", extra={"report": about})
 
 
 def _headings(run: Run) -> Iterable[str]:
-    """Yield how much is missing, by what kind of thing it is."""
     unread = [part for part in run.regions if part.unread]
     partly = sum(part.was_read for part in unread)
     wholly = len(unread) - partly
@@ -118,10 +114,6 @@ def _headings(run: Run) -> Iterable[str]:
         yield f"nothing was deleted in {braked} regions"
 
 
-def _about(problem: ReportedProblem) -> str:
-    return problem.snapshot_id or problem.volume_id or ""
-
-
 def _log_region(event: str, part: RegionPart, **extra: object) -> None:
     """Log a region's report without what has an event of its own, and without remedies, for which the page has room."""
     left_out = _OWN_EVENTS if part.dry_run else _OWN_EVENTS + _OF_DRY_RUNS
@@ -134,10 +126,3 @@ def _log_region(event: str, part: RegionPart, **extra: object) -> None:
 def _totals(regions: Iterable[RegionReport]) -> Totals:
     regions = tuple(regions)
     return Totals(**{count.name: sum(getattr(region, count.name) for region in regions) for count in fields(Totals)})
-
-
-def _sum(counts: Iterable[Mapping[T, int]]) -> Counter[T]:
-    total: Counter[T] = Counter()
-    for each in counts:
-        total.update(each)
-    return total

@@ -1,4 +1,4 @@
-"""What a run report comes to, in words: the one line that matters most, then whatever needs somebody's attention.
+"""The findings of a run report, in words: the one line that matters most, then whatever needs somebody's attention.
 
 Knows nothing of HTML.
 """
@@ -6,10 +6,10 @@ Knows nothing of HTML.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ebs_backup.model.values import CREATING
 from ebs_backup.report.schema import RegionReport, Report
 from ebs_backup.report.words import age, counted, number
 
-CREATING = ("CreateSnapshot", "CreateSnapshots")
 DELETING = ("DeleteSnapshot",)
 TAGGING = ("CreateTags",)
 
@@ -54,9 +54,10 @@ def findings(report: Report) -> Iterator[Finding]:
             f"{counted(missing, 'volume')} {have} no completed snapshot of the last {objective}.", "uncovered"
         )
     yield from _unread(report)
-    for operations, words in ((CREATING, "created"), (DELETING, "deleted"), (TAGGING, "given all of its tags")):
+    for operations, ending in ((CREATING, "created"), (DELETING, "deleted"), (TAGGING, "given all of its tags")):
         if count := failed(report.regions.values(), operations):
-            yield Finding(f"{counted(count, 'snapshot')} could not be {_plural(words, count)}.", "problems")
+            words = ending if count == 1 else ending.replace("its", "their")
+            yield Finding(f"{counted(count, 'snapshot')} could not be {words}.", "problems")
     if braked := [name for name, region in report.regions.items() if region.deletion_brake]:
         would = "would hold: nothing would be" if report.dry_run else "held: nothing was"
         yield Finding(f"The deletion brake {would} deleted in {_named(braked)}.", "done")
@@ -78,16 +79,11 @@ def uncovered(report: Report) -> int:
 
 def unread_regions(report: Report) -> list[str]:
     """Return the regions that could not be read, those excepted where that was expected."""
-    return [name for name, region in report.regions.items() if is_unread(region) and region.status == "failed"]
+    return [name for name, region in report.regions.items() if region.problem and region.status == "failed"]
 
 
 def _partly_read(report: Report) -> list[str]:
     return [name for name in unread_regions(report) if report.regions[name].selected]
-
-
-def is_unread(region: RegionReport) -> bool:
-    """Tell whether something went wrong with the region as a whole: such a problem is about no volume."""
-    return region.problem is not None
 
 
 def failed(regions: Iterable[RegionReport], operations: Iterable[str]) -> int:
@@ -107,7 +103,3 @@ def _missing(missing: int, selected: int) -> str:
 def _named(regions: list[str]) -> str:
     more = len(regions) - MAX_NAMED
     return ", ".join(regions[:MAX_NAMED]) + (f" and {counted(more, 'more region')}" if more > 0 else "")
-
-
-def _plural(words: str, count: int) -> str:
-    return words if count == 1 else words.replace("its", "their")

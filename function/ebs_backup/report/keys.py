@@ -17,7 +17,7 @@ _KEY = re.compile(r".*/(?P<run_id>[^/]+)\.(?P<status>completed|failed)\.(?P<perc
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """What became of a run, as its report's key tells."""
+    """The end of a run, as its report's key tells."""
 
     run_id: str
     status: str

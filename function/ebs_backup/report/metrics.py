@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from ebs_backup.report.findings import CREATING, DELETING, failed, uncovered, unread_regions
+from ebs_backup.model.values import CREATING
+from ebs_backup.plan.coverage import HOUR
+from ebs_backup.report.findings import DELETING, failed, uncovered, unread_regions
 from ebs_backup.report.schema import RegionReport, Report
 
 NAMESPACE = "EBSBackup"
-
-SECONDS_AN_HOUR = 3600
 
 # Data Lifecycle Manager's names for what it has too, each with CloudWatch's unit.
 UNITS = {
@@ -61,7 +61,7 @@ def _measured(report: Report) -> Values:
     if selected and not unread_regions(report):
         values["CoveragePercent"] = report.coverage.covered * 100 / selected
     if oldest is not None:
-        values["RecoveryPointAgeMax"] = round(oldest * SECONDS_AN_HOUR)
+        values["RecoveryPointAgeMax"] = round(oldest * HOUR)
     return values
 
 

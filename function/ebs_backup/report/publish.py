@@ -31,7 +31,7 @@ class Published:
 def publish(done: Run) -> Published:
     """Tell of a run whose regions are through; raise RunFailed, at the very end, if anything was left undone.
 
-    A run of only some regions gets neither metrics nor a report in the bucket: it says nothing of the account, and
+    A run of only some regions gets no metrics and no report in the bucket: it says nothing of the account, and
     would hide what a whole run said. A dry run gets metrics of what it measured.
     """
     made = report(done)

@@ -5,10 +5,10 @@ to one. Knows nothing of how outcomes came about, or of where a report goes.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ebs_backup.model.codes import is_denial, remedy
+from ebs_backup.model.codes import Kind, meaning
 from ebs_backup.model.values import CREATING, Action, Create, Outcome, Plan, Problem, Status, Verdict
 from ebs_backup.plan.coverage import VolumeCoverage, ages
 from ebs_backup.report.schema import (
@@ -19,6 +19,7 @@ from ebs_backup.report.schema import (
     PlannedAction,
     RegionReport,
     ReportedProblem,
+    added,
 )
 
 UNDONE = (Status.FAILED, Status.UNFINISHED)
@@ -28,7 +29,7 @@ NOT_READ = "not_read"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionResult:
-    """What a visit came to, in full: a plan and its outcomes, or the problem that kept the region from being read.
+    """The result of a visit, in full: a plan and its outcomes, or the problem that kept the region from being read.
 
     Unless it `expires`, the plan neither announces nor deletes anything, since a person started the run.
     """
@@ -52,7 +53,7 @@ class RegionResult:
 
     def is_expected(self, problem: Problem | None) -> bool:
         """Tell whether a problem is a denial, where one was to be expected."""
-        return self.denial_expected and problem is not None and is_denial(problem.code)
+        return self.denial_expected and problem is not None and meaning(problem.code).kind is Kind.DENIED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,21 +93,21 @@ class RegionPart:
 
     @property
     def curable(self) -> bool:
-        """Whether another attempt may do what is missing.
+        """True if another attempt may do what is missing.
 
         Not where it is denied, since that is somebody's decision. Not where the brake holds, which waits for one.
         """
-        unread = self.unread is not None and not is_denial(self.unread.code)
+        unread = self.unread is not None and meaning(self.unread.code).kind is not Kind.DENIED
         return bool(self.report.unfinished) or self.failures_curable or unread
 
     @property
     def changed_anything(self) -> bool:
-        """Whether the region is any further than before."""
+        """True if the region is any further than before."""
         return bool(self.report.created or self.report.tagged or self.report.deleted)
 
 
 def region_part(result: RegionResult, *, listed: int) -> RegionPart:
-    """Reduce a visit's result; of a dry run it lists at most so many actions, and as many verdicts."""
+    """Reduce a visit's result; of a dry run it lists at most `listed` actions, and as many verdicts."""
     failures = result.failures
     part = RegionPart(
         region=result.region,
@@ -114,7 +115,7 @@ def region_part(result: RegionResult, *, listed: int) -> RegionPart:
         dry_run=result.dry_run,
         was_read=result.plan is not None,
         failures=len(failures),
-        failures_curable=any(o.problem and not is_denial(o.problem.code) for o in failures),
+        failures_curable=any(o.problem and meaning(o.problem.code).kind is not Kind.DENIED for o in failures),
         without_snapshot=len({o.volume_id for o in failures if o.operation in CREATING}),
         measured=len(result.coverages),
         ages=ages(result.coverages),
@@ -138,10 +139,10 @@ def combined(earlier: RegionPart, later: RegionPart) -> RegionPart:
         tagged=first.tagged + last.tagged,
         deleted=first.deleted + last.deleted,
         duration_seconds=round(first.duration_seconds + last.duration_seconds, 3),
-        api_calls=_sum(first.api_calls, last.api_calls),
-        throttled_calls=_sum(first.throttled_calls, last.throttled_calls),
-        one_by_one_because=_most_frequent(_sum(first.one_by_one_because, last.one_by_one_because)),
-        deleted_because=_most_frequent(_sum(first.deleted_because, last.deleted_because)),
+        api_calls=dict(added([first.api_calls, last.api_calls])),
+        throttled_calls=dict(added([first.throttled_calls, last.throttled_calls])),
+        one_by_one_because=_most_frequent(added([first.one_by_one_because, last.one_by_one_because])),
+        deleted_because=_most_frequent(added([first.deleted_because, last.deleted_because])),
     )
     if not later.was_read:
         report = _with_region_problem(report, last.problem)
@@ -181,10 +182,10 @@ def _with_outcomes(report: RegionReport, result: RegionResult, plan: Plan) -> Re
         unfinished=by_status[Status.UNFINISHED],
         deletion_brake=plan.brake,
         failed_by_operation=dict(Counter(o.operation for o in result.outcomes if o.status in UNDONE)),
-        skipped_because=_counted(skipped),
-        one_by_one_because=_counted(_reasons(result, Status.CREATED)),
-        deleted_because=_counted(_reasons(result, Status.DELETED)),
-        kept_because=_counted(_reasons(result, Status.KEPT)),
+        skipped_because=_most_frequent(Counter(skipped)),
+        one_by_one_because=_most_frequent(Counter(_reasons(result, Status.CREATED))),
+        deleted_because=_most_frequent(Counter(_reasons(result, Status.DELETED))),
+        kept_because=_most_frequent(Counter(_reasons(result, Status.KEPT))),
         problems=tuple(_problem(result, outcome) for outcome in problems[:MAX_LISTED]),
         problems_not_listed=len(problems[MAX_LISTED:]),
     )
@@ -255,11 +256,8 @@ def _problem(result: RegionResult, outcome: Outcome) -> ReportedProblem:
 
 
 def _in_words(volume_id: str | None, snapshot_id: str | None, status: str, cause: Problem) -> ReportedProblem:
-    message = cause.message[:MAX_MESSAGE]
-    return ReportedProblem(volume_id, snapshot_id, status, cause.operation, cause.code, message, remedy(cause.code))
-
-
-# --- what a dry run plans ---
+    message, remedy = cause.message[:MAX_MESSAGE], meaning(cause.code).remedy
+    return ReportedProblem(volume_id, snapshot_id, status, cause.operation, cause.code, message, remedy)
 
 
 def _action(action: Action) -> PlannedAction:
@@ -274,20 +272,9 @@ def _judged(verdict: Verdict) -> JudgedSnapshot:
     return JudgedSnapshot(snapshot.id, snapshot.volume_id, started_at, verdict.keep, verdict.reasons)
 
 
-# --- counting ---
-
-
 def _reasons(result: RegionResult, status: Status) -> list[str]:
     return [outcome.reason for outcome in result.outcomes if outcome.status is status and outcome.reason]
 
 
-def _counted(reasons: Iterable[str]) -> Counts:
-    return _most_frequent(Counter(reasons))
-
-
-def _most_frequent(counts: Counts) -> Counts:
-    return dict(Counter(counts).most_common(MAX_LISTED))
-
-
-def _sum(some: Counts, more: Counts) -> Counts:
-    return dict(Counter(some) + Counter(more))
+def _most_frequent(counts: Counter[str]) -> Counts:
+    return dict(counts.most_common(MAX_LISTED))

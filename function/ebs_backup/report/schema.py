@@ -3,8 +3,10 @@
 Holds facts alone: how they come about and how they are shown is for others to know.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ebs_backup.plan.coverage import Coverage, RecoveryPointAge, VolumeCoverage
 
@@ -15,11 +17,12 @@ MAX_LISTED = 20
 MAX_MESSAGE = 300
 
 Counts = Mapping[str, int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedProblem:
-    """What went wrong with a volume or a snapshot, or with the region as a whole, which has neither id.
+    """A failure of a volume or a snapshot, or of the region as a whole, which has neither id.
 
     `status` is the outcome's, `denied` for a denial that was expected, or `not_read` for the region as a whole.
     """
@@ -99,7 +102,7 @@ class RegionReport(Totals):
 
     @property
     def problem(self) -> ReportedProblem | None:
-        """What kept the region from being read, or from being read to the end."""
+        """The problem that kept the region from being read, or from being read to the end."""
         return next((problem for problem in self.problems if problem.volume_id is None), None)
 
 
@@ -120,3 +123,8 @@ class Report:
     recovery_points_by: Counts
     totals: Totals
     regions: Mapping[str, RegionReport]
+
+
+def added(counts: Iterable[Mapping[T, int]]) -> Counter[T]:
+    """Add up counts of the same things; `asdict` cannot take a Counter, so that a report is given a dict of it."""
+    return sum(map(Counter, counts), Counter())

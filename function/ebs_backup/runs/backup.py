@@ -18,8 +18,6 @@ from ebs_backup.runs.visit import Visitor
 
 log = logging.getLogger(__name__)
 
-Watch = Callable[[RegionResult], object]
-
 EXPIRES_NOTHING = "made by hand without expire, or by a scheduled event of more than a day ago"
 
 # How many actions a dry run's report lists, and how many verdicts, over all regions.
@@ -33,7 +31,7 @@ def run(
     home_region: str,
     clock: Clock,
     deadline: float,
-    watch: Watch = lambda _: None,
+    watch: Callable[[RegionResult], object] = lambda _: None,
     listed: int = MAX_ACTIONS,
 ) -> Run:
     """Make one run and return what came of it; `watch` is shown each region's full result as it is through.

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 from ebs_backup.aws import s3
+from ebs_backup.model.deployment import Bucket
 from ebs_backup.model.reader import Rule, read
 from ebs_backup.model.request import Request, RequestError, RunId
 from ebs_backup.report.region import RegionPart
@@ -89,7 +90,7 @@ class RegionRecord:
 class Records:
     """Writes and reads the records of one deployment's runs."""
 
-    bucket: str
+    bucket: Bucket
     prefix: str
 
     def begin(self, run: BegunRun) -> BegunRun:
@@ -149,7 +150,7 @@ class Records:
             text = s3.get(self.bucket, key)
             return None if text is None else read(kind, json.loads(text), "record")
         except ValueError as error:
-            raise s3.StoreError(f"{key} could not be read from {self.bucket}: {error}") from error
+            raise s3.StoreError(f"{key} could not be read from {self.bucket.name}: {error}") from error
 
     def _key(self, name: RunName, what: str) -> str:
         return f"{self.prefix}{name.run_id}/{name.execution}/{what}.json"

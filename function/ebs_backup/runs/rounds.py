@@ -26,9 +26,11 @@ from ebs_backup.aws.clock import Clock
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.reader import ReadError, at_least, read
 from ebs_backup.model.request import Request, RequestError, check_scope, parse_request
+from ebs_backup.model.terms import short_hash
 from ebs_backup.model.values import Problem
 from ebs_backup.report.document import Run, log_region, log_round
-from ebs_backup.report.publish import publish
+from ebs_backup.report.keys import Attempt
+from ebs_backup.report.publish import publish, record
 from ebs_backup.report.region import RegionPart, RegionResult, combined, region_part
 from ebs_backup.runs.backup import MAX_ACTIONS, begin
 from ebs_backup.runs.records import (
@@ -198,6 +200,7 @@ class Steps:
         visitor = self._visitor(run.request, run.started_at, goes_on=goes_on)
         last = region_part(visitor.visit(asked.region), listed=MAX_ACTIONS // len(run.regions))
         log_round(last, asked.round)
+        last = record(self.deployment, _attempt(run), last)
         earlier = self._earlier(asked)
         so_far = combined(earlier.part, last) if earlier else last
         follows = following(so_far, last, asked.round, asked.stalled, self.deployment.max_rounds)
@@ -257,8 +260,9 @@ class Steps:
             started_at=run.started_at,
             duration_seconds=max(0.0, (max(at for _, at in ended) - run.started_at).total_seconds()),
             regions=parts,
+            token=_attempt(run).token,
         )
-        published = publish(done)
+        published = publish(done, self.clock, self.deadline)
         report = published.report
         return {"report": published.key, "status": report.status, "totals": asdict(report.totals)}
 
@@ -275,7 +279,12 @@ class Steps:
 
     @property
     def _records(self) -> Records:
-        return Records(self.deployment.report_bucket, self.deployment.rounds_prefix)
+        return Records(self.deployment.bucket, self.deployment.rounds_prefix)
+
+
+def _attempt(run: BegunRun) -> Attempt:
+    """Return the attempt at a run that an execution is, however often its last step is tried."""
+    return Attempt(run.run_id, run.started_at, short_hash(run.execution))
 
 
 def _ended_by(error: InvocationError) -> Problem:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebs_backup.model.reader import ReadError
-from ebs_backup.model.retention import Retention, in_words, parse_retention
+from ebs_backup.model.reader import ReadError, read_value
+from ebs_backup.model.retention import GivenRetention, Retention, in_words
 from ebs_backup.model.values import Snapshot, Verdict
 from ebs_backup.plan.retention import (
     ENDED_IN_ERROR,
@@ -248,8 +248,10 @@ def test_snapshots_are_grouped_by_volume_in_the_order_of_ids() -> None:
     ],
 )
 def test_retention_is_read(value: dict[str, Any], retention: Retention) -> None:
-    assert parse_retention(value) == retention
-    assert all(type(number) is int for number in asdict(parse_retention(value)).values())
+    found = read_value(GivenRetention, value, "retention")
+
+    assert found == retention
+    assert all(type(number) is int for number in asdict(found).values())
 
 
 @pytest.mark.parametrize(
@@ -274,7 +276,7 @@ def test_retention_is_read(value: dict[str, Any], retention: Retention) -> None:
 )
 def test_wrong_retention_is_refused_by_key_rule_and_value(value: Any, message: str) -> None:
     with pytest.raises(ReadError, match=f"^{message}$"):
-        parse_retention(value)
+        read_value(GivenRetention, value, "retention")
 
 
 def test_retention_has_exactly_the_rules_there_are() -> None:
@@ -423,7 +425,7 @@ def test_rules_places_are_counted_from_one_without_a_gap(history: list[Snapshot]
 def test_verdicts_do_not_depend_on_order(history: list[Snapshot], retention: Retention, rng: random.Random) -> None:
     shuffled = rng.sample(history, len(history))
     keys = rng.sample(NAMES, len(NAMES))
-    rewritten = parse_retention({key: getattr(retention, key) for key in keys})
+    rewritten = Retention(**{key: getattr(retention, key) for key in keys})
 
     assert judge(shuffled, rewritten) == judge(history, retention)
     assert list(kept(shuffled, rewritten)) == list(kept(history, retention))

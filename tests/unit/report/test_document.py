@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from ebs_backup.model.codes import remedy
+from ebs_backup.model.codes import meaning
 from ebs_backup.model.request import Request
 from ebs_backup.model.values import Create, Outcome, Plan, Problem, Skip, Status, Tag, Verdict
 from ebs_backup.report.document import Run, log_region, log_round, log_run, report, summary
@@ -66,7 +66,7 @@ def test_refused_set_is_reported_without_failing_the_run() -> None:
 
     assert region.one_by_one_because == {"one by one: EC2 refused the set of i-1: X": 1}
     assert region.problems == (
-        ReportedProblem("vol-2", None, "set_refused", "CreateSnapshots", "X", "no", remedy("X")),
+        ReportedProblem("vol-2", None, "set_refused", "CreateSnapshots", "X", "no", meaning("X").remedy),
     )
 
 

@@ -4,16 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from ebs_backup.model.values import Problem
+from ebs_backup.model.values import CREATING, Problem
 from ebs_backup.report.findings import (
-    CREATING,
     DELETING,
     TAGGING,
     assessment,
     failed,
     findings,
     headline,
-    is_unread,
     uncovered,
     unread_regions,
 )
@@ -71,5 +69,5 @@ def test_region_read_in_part_is_told_from_one_not_read() -> None:
 def test_region_closed_on_purpose_is_no_finding() -> None:
     made = reported(UNREAD, CLOSED, VARIED)
 
-    assert [name for name, region in made.regions.items() if is_unread(region)] == ["us-east-1", "us-west-1"]
+    assert [name for name, region in made.regions.items() if region.problem] == ["us-east-1", "us-west-1"]
     assert unread_regions(made) == ["us-east-1"]

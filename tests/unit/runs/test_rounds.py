@@ -107,7 +107,7 @@ def deployment(
 def _deployed(ec2: Simulator, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     bucket = Bucket()
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.setattr(handler, "SystemClock", lambda: clock)
+    monkeypatch.setattr(handler, "Clock", lambda: clock)
     monkeypatch.setattr(s3, "_client", lambda: bucket)
     return Deployment(ec2, bucket, monkeypatch)
 
@@ -1167,5 +1167,5 @@ def _was_made(run: Json, recorded: set[str]) -> bool:
 
 def _is_in_its_place(key: str) -> bool:
     return bool(
-        re.fullmatch(r"nightly/(rounds/[\w:-]+/[\w-]+/[a-z0-9-]+|reports/\d+/\d+/\d+/[\w.:-]+)\.(json|html)", key)
+        re.fullmatch(r"nightly/(rounds/[\w:-]+/[\w-]+/[a-z0-9-]+|reports/\d+/\d+/\d+/[\w.-]+)\.(json|jsonl|html)", key)
     )

@@ -12,17 +12,14 @@ from urllib.parse import quote
 
 from ebs_backup.plan.coverage import Coverage
 from ebs_backup.report.findings import assessment, findings, headline
-from ebs_backup.report.keys import EarlierRun
+from ebs_backup.report.keys import LAST_RUNS, EarlierRun
 from ebs_backup.report.schema import Report
 from ebs_backup.report.words import GAP, age, counted, duration, number, share
 
 from .charts import bar, tick
 from .markup import Markup, code, element, foreign
-from .sections import SECTIONS, fact, facts, section
+from .sections import MAX_NAME, SECTIONS, fact, facts, section
 from .style import STYLE
-
-MAX_RUNS = 30
-MAX_NAME = 80
 
 # Nothing but this very style sheet and an empty icon: no script, no image, no request, and no style attribute.
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -116,9 +113,8 @@ def _age(hours: float | None) -> str:
 
 
 def _strip(report: Report, history: Sequence[EarlierRun]) -> Markup:
-    """Return the last runs, this one included, each as high as its coverage."""
     this = EarlierRun(report.run_id, report.status, report.coverage.percent)
-    runs = [*(run for run in history if run.run_id != this.run_id), this][-MAX_RUNS:]
+    runs = [*(run for run in history if run.run_id != this.run_id), this][-LAST_RUNS:]
     good = sum(_colour(run) == "good" for run in runs)
     return element(
         "div",
@@ -151,18 +147,12 @@ def _colour(run: EarlierRun) -> str:
     return "good" if run.covered_percent == 100 else "warn"  # noqa: PLR2004 - a percentage
 
 
-# --- whence it comes ---
-
-
 def _footer(report: Report, json_name: str | None) -> Markup:
     regions = report.regions.values()
     calls = sum(sum(region.api_calls.values()) for region in regions)
     throttled = sum(sum(region.throttled_calls.values()) for region in regions)
-    link = (
-        element("a", "The whole report as JSON", href=f"./{quote(json_name)}", type="application/json")
-        if json_name
-        else ""
-    )
+    href = f"./{quote(json_name)}" if json_name else ""
+    link = element("a", "The whole report as JSON", href=href, type="application/json") if json_name else ""
     return element(
         "footer",
         element("p", "Run ", code(report.run_id), f", report schema {report.schema}. ", link),

@@ -3,13 +3,13 @@
 Each is made of the report and left out where there is nothing to tell.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 
 from ebs_backup.plan.coverage import VolumeCoverage
-from ebs_backup.report.findings import is_unread, uncovered
-from ebs_backup.report.schema import RegionReport, Report, ReportedProblem, Totals
+from ebs_backup.report.findings import uncovered
+from ebs_backup.report.schema import RegionReport, Report, ReportedProblem, Totals, added
 from ebs_backup.report.words import age, counted, number
 
 from .charts import bar
@@ -76,7 +76,6 @@ def fact(name: str, value: str, class_: str | None = None) -> Markup:
 
 
 def _uncovered(report: Report) -> Markup | None:
-    """Return the volumes that are not covered, those without any snapshot first, then the oldest."""
     missing = uncovered(report)
     listed = [(name, entry) for name, region in report.regions.items() for entry in region.uncovered]
     if not missing:
@@ -97,20 +96,12 @@ def _uncovered(report: Report) -> Markup | None:
 
 def _uncovered_row(region: str, entry: VolumeCoverage) -> Row:
     name = [element("div", foreign(entry.name, MAX_NAME))] if entry.name else []
-    return (
-        join([code(entry.volume_id), *name, element("div", region, class_="small muted")]),
-        join(
-            [
-                element("div", *_newest(entry)),
-                element("div", foreign(entry.reason)),
-                element("div", foreign(entry.remedy), class_="muted"),
-            ]
-        ),
-    )
+    why = element("div", foreign(entry.reason)), element("div", foreign(entry.remedy), class_="muted")
+    where = element("div", region, class_="small muted")
+    return join([code(entry.volume_id), *name, where]), join([element("div", *_newest(entry)), *why])
 
 
 def _newest(entry: VolumeCoverage) -> Iterator[Markup | str]:
-    """Yield how old the newest recovery point is, which snapshot it is, and whose."""
     hours, snapshot_id, by = age(entry.age_hours), entry.newest_snapshot_id, entry.newest_by
     yield element("span", f"{hours} old" if snapshot_id else f"No recovery point in {hours}", class_="text-bad")
     if snapshot_id:
@@ -121,7 +112,6 @@ def _newest(entry: VolumeCoverage) -> Iterator[Markup | str]:
 
 
 def _problems(report: Report) -> Markup | None:
-    """Return the problems by their codes, those first that fail the run, each with its remedy."""
     by_code: dict[str, list[tuple[str, ReportedProblem]]] = defaultdict(list)
     for name, region in sorted(report.regions.items(), key=lambda item: item[1].status != "failed"):
         for problem in region.problems:
@@ -147,9 +137,8 @@ def _problem(error_code: str, occurrences: Sequence[tuple[str, ReportedProblem]]
     title = code(error_code) if error_code else "Out of time"
     rows = [_occurrence(region, problem) for region, problem in occurrences[:MAX_EXAMPLES]]
     regions = len({region for region, _ in occurrences})
-    caption = f"{counted(len(occurrences), 'occurrence')} in {counted(regions, 'region')}" + (
-        f", the first {number(len(rows))}" if len(rows) < len(occurrences) else ""
-    )
+    first = f", the first {number(len(rows))}" if len(rows) < len(occurrences) else ""
+    caption = f"{counted(len(occurrences), 'occurrence')} in {counted(regions, 'region')}{first}"
     return element(
         "article",
         element("h3", title),
@@ -171,7 +160,6 @@ def _occurrence(region: str, problem: ReportedProblem) -> Row:
 
 
 def _regions(report: Report) -> Markup | None:
-    """Return a bar for each region in which there is anything, all to the same scale."""
     busy = {name: region for name, region in report.regions.items() if not _is_quiet(region)}
     quiet = [name for name in report.regions if name not in busy]
     if not report.regions:
@@ -190,13 +178,13 @@ def _regions(report: Report) -> Markup | None:
 
 def _is_quiet(region: RegionReport) -> bool:
     work = ("selected", "created", "tagged", "deleted", "kept", "skipped", "failed", "unfinished")
-    return not (is_unread(region) or region.deletion_brake or any(getattr(region, count) for count in work))
+    return not (region.problem or region.deletion_brake or any(getattr(region, count) for count in work))
 
 
 def _region_bar(region: RegionReport, largest: int) -> Markup:
     selected, covered = region.selected, region.covered
     failures = region.failed + region.unfinished
-    if is_unread(region):
+    if region.problem:
         words = "not read, as expected" if region.status == "denied" else "not read: nothing is known of its volumes"
         return join([bar([("unknown", 1)], 1), element("div", words, class_="small muted")])
     parts = [f"{number(covered)} of {number(selected)} covered"]
@@ -224,7 +212,6 @@ def _legend(kinds: Mapping[str, str]) -> Markup:
 
 
 def _recovery_points(report: Report) -> Markup | None:
-    """Return how old the recovery points are and who made them."""
     ages, objective = report.recovery_point_age, report.coverage.objective_hours
     if not report.coverage.selected:
         return None
@@ -270,10 +257,10 @@ def _bars(caption: str, first: str, rows: Sequence[tuple[str, str, int]]) -> Mar
 
 
 def _done(report: Report) -> Markup:
-    """Return the run's counts, and the reasons for what it did and for what it left alone."""
     regions = report.regions.items()
     brakes = [element("li", f"{name}: ", foreign(each.deletion_brake)) for name, each in regions if each.deletion_brake]
-    because = {title: _summed(report, key) for key, title in _REASONS.items()}
+    held = [element("h3", "Held back by the deletion brake"), element("ul", *brakes, class_="findings")]
+    because = {title: added(getattr(each, key) for _, each in regions) for key, title in _REASONS.items()}
     return section(
         "done",
         "What this run would do" if report.dry_run else "What this run did",
@@ -281,26 +268,19 @@ def _done(report: Report) -> Markup:
         if report.dry_run
         else facts(*(_total(count.name, getattr(report.totals, count.name)) for count in fields(Totals))),
         element("p", f"Retention: {report.retention}.", class_="muted"),
-        *(
-            [element("h3", "Held back by the deletion brake"), element("ul", *brakes, class_="findings")]
-            if brakes
-            else []
-        ),
+        *(held if brakes else []),
         *(_reasons(title, reasons) for title, reasons in because.items() if reasons),
     )
 
 
 def _total(count: str, value: int) -> Markup:
-    return fact(
-        _TOTALS[count], number(value), "wrong" if value and count in ("failed", "unfinished") else _faint(value)
-    )
+    wrong = value and count in ("failed", "unfinished")
+    return fact(_TOTALS[count], number(value), "wrong" if wrong else _faint(value))
 
 
 def _planned(report: Report) -> Markup:
-    planned = _summed(report, "planned")
-    return facts(
-        *(fact(words, number(planned[operation]), _faint(planned[operation])) for operation, words in _PLANNED.items())
-    )
+    planned = added(region.planned for region in report.regions.values())
+    return facts(*(fact(words, number(planned[key]), _faint(planned[key])) for key, words in _PLANNED.items()))
 
 
 def _faint(value: int) -> str | None:
@@ -314,14 +294,6 @@ def _reasons(title: str, reasons: Mapping[str, int]) -> Markup:
     return _table(
         title, {"Because": None, "Number": "count"}, [*rows, *([("other reasons", number(rest))] if rest else [])]
     )
-
-
-# --- common ---
-
-
-def _summed(report: Report, key: str) -> Counter[str]:
-    """Add up the counts that each region has under a key."""
-    return sum((Counter(getattr(region, key)) for region in report.regions.values()), Counter())
 
 
 def _most(counts: Mapping[str, int], most: int | None = None) -> list[tuple[str, int]]:
