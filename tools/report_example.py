@@ -4,7 +4,7 @@ The estate is simulated, and so is the time, so that the report is the same when
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,7 +15,7 @@ from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request
 from ebs_backup.model.retention import Retention
 from ebs_backup.report.document import Run, report
-from ebs_backup.report.keys import EarlierRun
+from ebs_backup.report.keys import EarlierAttempt, earlier_attempts
 from ebs_backup.report.region import region_part
 from ebs_backup.report.schema import Report
 from ebs_backup.runs.visit import Visitor
@@ -47,7 +47,11 @@ def example_report() -> Report:
     ec2.hooks.append(lambda _: ec2.clock.advance(SECONDS_A_CALL))
     time = SimulatedTime(ec2)
     visitor = Visitor(
-        deployment=DEPLOYMENT, request=Request(RUN_ID), at=BEGAN, clock=time, deadline=BEGAN.timestamp() + 800
+        deployment=DEPLOYMENT,
+        request=Request(RUN_ID, expires=True),
+        at=BEGAN,
+        clock=time,
+        deadline=BEGAN.timestamp() + 800,
     )
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=IRELAND)  # noqa: S106 - no secret
     with connected(ec2, session):
@@ -55,7 +59,7 @@ def example_report() -> Report:
         parts = [region_part(visitor.visit(name), listed=0) for name in sorted(DEPLOYMENT.regions)]
     run = Run(
         deployment=DEPLOYMENT,
-        request=Request(RUN_ID),
+        request=Request(RUN_ID, expires=True),
         started_at=BEGAN,
         duration_seconds=(ec2.clock.now() - BEGAN).total_seconds(),
         regions=parts,
@@ -63,14 +67,14 @@ def example_report() -> Report:
     return report(run)
 
 
-def example_history() -> list[EarlierRun]:
+def example_history() -> Sequence[EarlierAttempt]:
     """Return the four weeks of runs before it, as their reports' keys tell of them."""
-    bad = {4: ("completed", 99.1), 17: ("failed", 91.4), 18: ("completed", 97.4)}
-    ago = {days: bad.get(days, ("completed", 100.0)) for days in range(27, 0, -1)}
-    return [
-        EarlierRun(f"{BEGAN - timedelta(days):%Y-%m-%dT03:00:00Z}", status, percent)
-        for days, (status, percent) in ago.items()
-    ]
+    bad = {4: "completed.99.1", 17: "failed.91.4", 18: "completed.97.4"}
+    ago = {BEGAN - timedelta(days): bad.get(days, "completed.100") for days in range(27, 0, -1)}
+    return earlier_attempts(
+        f"nightly/reports/{at:%Y/%m/%d/%Y-%m-%dT030000Z.%Y-%m-%dT030004Z}-0123abcd.{end}.created-72.deleted-68.json"
+        for at, end in ago.items()
+    )
 
 
 def _fill(ec2: Simulator) -> None:

@@ -32,8 +32,11 @@ class Bucket:
         self.objects: dict[str, bytes] = {}
         self.closed: set[str] = set()
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:  # noqa: ARG002, N803
+    def put_object(self, *, Key: str, Body: bytes, IfNoneMatch: str = "", **_: str) -> None:  # noqa: N803
         self._admit("PutObject")
+        if IfNoneMatch and Key in self.objects:
+            there = {"Error": {"Code": "PreconditionFailed", "Message": "no"}, "ResponseMetadata": {}}
+            raise ClientError(there, "PutObject")  # type: ignore[arg-type]
         self.objects[Key] = Body
 
     def get_object(self, *, Bucket: str, Key: str) -> Json:  # noqa: ARG002, N803
@@ -46,6 +49,7 @@ class Bucket:
         return self
 
     def paginate(self, *, Bucket: str, Prefix: str, StartAfter: str) -> Iterator[Json]:  # noqa: ARG002, N803
+        self._admit("ListObjectsV2")
         yield {
             "Contents": [{"Key": key} for key in sorted(self.objects) if key > StartAfter and key.startswith(Prefix)]
         }
@@ -56,7 +60,7 @@ class Bucket:
 
     def _admit(self, operation: str) -> None:
         if operation in self.closed:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {}}, operation)  # type: ignore[arg-type]
 
 
 class StateMachine:

@@ -34,6 +34,7 @@ class Request:
     run_id: str
     dry_run: bool = False
     regions: tuple[str, ...] = ()
+    expires: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ def parse_request(event: Any, request_id: str, deployment: Deployment) -> Reques
     delivers it, so it names the run. A rule delivers at least once:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
     """
+    scheduled = False
     if isinstance(event, dict):
         scheduled = event.get("source") == "aws.events"
         event = {"run_id": event.get("time")} if scheduled else {"run_id": request_id, **event}
@@ -61,7 +63,7 @@ def parse_request(event: Any, request_id: str, deployment: Deployment) -> Reques
         raise RequestError(str(error)) from None
     _check_scope(asked.regions, deployment)
     # A deployment that is a dry run stays one: a payload can narrow what a run does, never widen it.
-    return Request(asked.run_id, asked.dry_run or deployment.dry_run, asked.regions)
+    return Request(asked.run_id, asked.dry_run or deployment.dry_run, asked.regions, scheduled)
 
 
 def regions_to_visit(deployment: Deployment, request: Request, enabled: Collection[str]) -> tuple[str, ...]:

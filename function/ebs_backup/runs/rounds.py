@@ -14,12 +14,14 @@ from typing import Annotated, Any
 
 from ebs_backup.aws import s3
 from ebs_backup.aws.clock import Clock
-from ebs_backup.model.deployment import Deployment
+from ebs_backup.model.deployment import Bucket, Deployment
 from ebs_backup.model.reader import ReadError, at_least, read
 from ebs_backup.model.request import Request, RequestError, parse_request
+from ebs_backup.model.terms import short_hash
 from ebs_backup.model.values import Problem
 from ebs_backup.report.document import Run, log_region, log_round
-from ebs_backup.report.publish import publish
+from ebs_backup.report.keys import Attempt
+from ebs_backup.report.publish import publish, record
 from ebs_backup.report.region import RegionPart, RegionResult, combined, region_part
 from ebs_backup.runs.backup import MAX_ACTIONS, begin
 from ebs_backup.runs.visit import Visitor
@@ -175,11 +177,12 @@ class Steps:
         twice: what an attempt kept stays, and anything else that it did is found already there.
         """
         last = region_part(self._visitor(asked).visit(asked.region), listed=MAX_ACTIONS // max(1, asked.run.regions))
+        last = record(self.deployment, _attempt(asked.run), last)
         log_round(last, asked.round)
         key = self._key(asked.run, asked.region)
         earlier = self._earlier(key, asked)
         so_far = combined(earlier, last) if earlier else last
-        s3.put(self.deployment.report_bucket, key, "application/json", json.dumps(asdict(so_far)))
+        s3.put(self.deployment.bucket, key, "application/json", json.dumps(asdict(so_far)))
         return asdict(following(so_far, last, asked.round, asked.stalled, self.deployment.max_rounds))
 
     def _visitor(self, asked: VisitStep) -> Visitor:
@@ -201,7 +204,7 @@ class Steps:
         if asked.round == 1 and asked.retries == 0:
             return None
         try:
-            return _stored(self.deployment.report_bucket, key)
+            return _stored(self.deployment.bucket, key)
         except s3.StoreError:
             if asked.round > 1:
                 raise
@@ -222,8 +225,9 @@ class Steps:
             started_at=at,
             duration_seconds=max(0.0, (self.clock.utc() - at).total_seconds()),
             regions=parts,
+            token=_attempt(asked.run).token,
         )
-        published = publish(done)
+        published = publish(done, self.clock, self.deadline)
         report = published.report
         return {"report": published.key, "status": report.status, "totals": asdict(report.totals)}
 
@@ -231,7 +235,7 @@ class Steps:
         """Return what a region's rounds came to, with what ended them, if they did not end by themselves."""
         stored, problem = None, Problem("", "StoreError", "its rounds left no report")
         try:
-            stored = _stored(self.deployment.report_bucket, self._key(run, visited.region))
+            stored = _stored(self.deployment.bucket, self._key(run, visited.region))
         except s3.StoreError as error:
             problem = Problem("", "StoreError", str(error))
         if stored and not visited.error:
@@ -256,13 +260,18 @@ def _started_at(started: RunStarted) -> datetime:
     raise RequestError(f"started_at must be a time in ISO 8601 with an offset; got: {started.started_at!r}")
 
 
-def _stored(bucket: str, key: str) -> RegionPart | None:
+def _attempt(started: RunStarted) -> Attempt:
+    """Return the attempt at a run that an execution is, however often its last step is tried."""
+    return Attempt(started.run_id, _started_at(started), short_hash(started.execution))
+
+
+def _stored(bucket: Bucket, key: str) -> RegionPart | None:
     """Return a region's part as its rounds left it, or None if there is none; raise StoreError if that is unknown."""
     try:
         text = s3.get(bucket, key)
         return None if text is None else read(RegionPart, json.loads(text), "part")
     except ValueError as error:
-        raise s3.StoreError(f"{key} could not be read from {bucket}: {error}") from error
+        raise s3.StoreError(f"{key} could not be read from {bucket.name}: {error}") from error
 
 
 def _ended_by(error: InvocationError) -> Problem:

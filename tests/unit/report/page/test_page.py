@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from ebs_backup.plan.coverage import AgeClass
-from ebs_backup.report.keys import EarlierRun
+from ebs_backup.report.keys import EarlierAttempt
 from ebs_backup.report.page import page
 from ebs_backup.report.page.sections import MAX_CODES, MAX_UNCOVERED
 from ebs_backup.report.schema import Report
@@ -68,7 +68,7 @@ class Parsed(HTMLParser):
         return "".join(text for path, text in self.texts if "style" not in path).replace("\u00a0", " ")
 
 
-def _parsed(report: Report, *history: EarlierRun) -> Parsed:
+def _parsed(report: Report, *history: EarlierAttempt) -> Parsed:
     return Parsed(page(report, history))
 
 
