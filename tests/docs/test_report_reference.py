@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from ebs_backup.model.reader import read
+from ebs_backup.report.changes import changes, document
 from ebs_backup.report.metrics import BY_REGION, UNITS
 from ebs_backup.report.page.sections import MAX_CODES, MAX_EXAMPLES, MAX_REASONS, MAX_UNCOVERED
 from ebs_backup.report.schema import MAX_LISTED, SCHEMA, Report
@@ -18,6 +19,8 @@ from tests.unit.reports import (
     BRAKED,
     CLOSED,
     EMPTY,
+    EXPIRING,
+    NOTHING_SELECTED,
     ONE,
     PLANNED,
     UNREAD,
@@ -49,10 +52,17 @@ REPORTS = {
         VARIED, EMPTY, UNREAD, CLOSED, BRAKED, uncovered={"eu-west-1": [lacking("vol-1"), without_any("vol-2")]}
     ),
     "a dry run": reported(PLANNED, EMPTY, dry_run=True),
+    "deletions": reported(EXPIRING, NOTHING_SELECTED),
+    "deletions to come": reported(EXPIRING, dry_run=True),
     "hostile": hostile(),
     "huge": huge(),
     "the example": example_report(),
 }
+
+
+assert EXPIRING.plan is not None
+CHANGES = json.loads(document("nightly", "r1", "eu-north-1", changes(EXPIRING.plan, EXPIRING.outcomes)))
+CHANGES_SCHEMA = {"$defs": SCHEMA_TEXT["$defs"], "$ref": "#/$defs/changes"}
 
 
 def test_page_has_every_block() -> None:
@@ -71,8 +81,15 @@ def test_reports_are_as_the_schema_says(report: Report) -> None:
     assert read(Report, _as_json(report), "report") == report
 
 
+def test_changes_are_as_the_schema_says() -> None:
+    validator = VALIDATOR.evolve(schema=CHANGES_SCHEMA)
+
+    assert [error.message for error in validator.iter_errors(CHANGES)] == []
+    assert not validator.is_valid({**CHANGES, "surprise": 1})
+
+
 def test_every_documented_key_occurs() -> None:
-    occurring = {key for report in REPORTS.values() for key in _keys(_as_json(report))}
+    occurring = {key for report in REPORTS.values() for key in _keys(_as_json(report))} | set(_keys(CHANGES))
     documented = {key for part in (SCHEMA_TEXT, *SCHEMA_TEXT["$defs"].values()) for key in part.get("properties", {})}
 
     assert documented <= occurring

@@ -133,7 +133,7 @@ PLANNED = RegionResult(
 
 GOES = datetime(2026, 11, 26, 3, 0, 1, tzinfo=UTC)
 NO_RULE, BEFORE = ("kept by no rule",), ("kept by no rule", "made before this deployment existed")
-# One snapshot is announced, one waits since a day ago, one is kept again, one goes, and two stay though no rule keeps them.
+# One snapshot is announced, one waits, one is kept again, one goes, and two stay though no rule keeps them.
 EXPIRING = RegionResult(
     region="eu-north-1",
     plan=Plan(

@@ -35,20 +35,19 @@ class Bucket:
     def put_object(self, *, Key: str, Body: bytes, IfNoneMatch: str = "", **_: str) -> None:  # noqa: N803
         self._admit("PutObject")
         if IfNoneMatch and Key in self.objects:
-            there = {"Error": {"Code": "PreconditionFailed", "Message": "no"}, "ResponseMetadata": {}}
-            raise ClientError(there, "PutObject")  # type: ignore[arg-type]
+            raise _refusal("PreconditionFailed", "PutObject")
         self.objects[Key] = Body
 
-    def get_object(self, *, Bucket: str, Key: str) -> Json:  # noqa: ARG002, N803
+    def get_object(self, *, Key: str, **_: str) -> Json:  # noqa: N803
         self._admit("GetObject")
         if Key not in self.objects:
-            raise ClientError({"Error": {"Code": self.missing, "Message": "no"}}, "GetObject")
+            raise _refusal(self.missing, "GetObject")
         return {"Body": io.BytesIO(self.objects[Key])}
 
     def get_paginator(self, _: str) -> "Bucket":
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str, StartAfter: str) -> Iterator[Json]:  # noqa: ARG002, N803
+    def paginate(self, *, Prefix: str, StartAfter: str, **_: str) -> Iterator[Json]:  # noqa: N803
         self._admit("ListObjectsV2")
         yield {
             "Contents": [{"Key": key} for key in sorted(self.objects) if key > StartAfter and key.startswith(Prefix)]
@@ -60,7 +59,12 @@ class Bucket:
 
     def _admit(self, operation: str) -> None:
         if operation in self.closed:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {}}, operation)  # type: ignore[arg-type]
+            raise _refusal("AccessDenied", operation)
+
+
+def _refusal(code: str, operation: str) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"RetryAttempts": 0}}
+    return ClientError(answer, operation)
 
 
 class StateMachine:

@@ -30,12 +30,12 @@ class StoreError(Exception):
     """An object could not be stored or not be read: the message says which and why."""
 
 
-class AlreadyThere(StoreError):  # noqa: N818 - it is what happened, and not always an error
+class ObjectExistsError(StoreError):
     """An object that nothing may replace is there already, or is being stored at this moment."""
 
 
 def create(bucket: Bucket, key: str, content_type: str, text: str) -> None:
-    """Store a text where there is none yet; raise AlreadyThere, or StoreError.
+    """Store a text where there is none yet; raise ObjectExistsError, or StoreError.
 
     A put whose answer is lost is sent again, and then finds what it has stored itself: that counts as stored.
     """
@@ -53,7 +53,7 @@ def create(bucket: Bucket, key: str, content_type: str, text: str) -> None:
             if code == _THERE and sent_before:
                 return None
             if code == _THERE or pause is None:
-                raise AlreadyThere(f"{key} is in {bucket.name} already") from error
+                raise ObjectExistsError(f"{key} is in {bucket.name} already") from error
             time.sleep(pause)
     return None
 

@@ -142,7 +142,7 @@ def _volumes(run: Run) -> str:
     if not selected:
         return "" if any(part.unread for part in run.regions) else "no volume is selected"
     if missing:
-        return f"{missing} of {counted(selected, 'volume')} {'has' if missing == 1 else 'have'} no snapshot of this run"
+        return f"{missing} of {counted(selected, 'volume')} have no snapshot of this run"
     return f"all {selected} volumes have their snapshot" if selected > 1 else "the one volume has its snapshot"
 
 

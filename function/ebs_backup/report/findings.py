@@ -54,8 +54,9 @@ def findings(report: Report) -> Iterator[Finding]:
             f"{counted(missing, 'volume')} {have} no completed snapshot of the last {objective}.", "uncovered"
         )
     if selects_nothing(report):
-        in_use = counted(sum(region.in_use for region in report.regions.values()), "volume")
-        yield Finding(f"No volume is selected, and yet {in_use} in use: see include_tags and exclude_tags.", "coverage")
+        in_use = sum(region.in_use for region in report.regions.values())
+        are = f"{counted(in_use, 'volume')} {'is' if in_use == 1 else 'are'}"
+        yield Finding(f"No volume is selected, though {are} in use: see include_tags and exclude_tags.", "coverage")
     yield from _unread(report)
     for operations, words in ((CREATING, "created"), (DELETING, "deleted"), (TAGGING, "given all of its tags")):
         if count := failed(report.regions.values(), operations):

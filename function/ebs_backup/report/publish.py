@@ -125,7 +125,7 @@ def _store_changes(deployment: Deployment, attempt: Attempt, part: RegionPart, k
 def _create(deployment: Deployment, key: str, content_type: str, text: str) -> None:
     try:
         s3.create(deployment.bucket, key, content_type, text)
-    except s3.AlreadyThere:
+    except s3.ObjectExistsError:
         log.warning("already_stored", extra={"bucket": deployment.report_bucket, "key": key})
 
 
@@ -134,7 +134,8 @@ def _history(done: Run) -> Sequence[EarlierAttempt]:
     prefix = done.deployment.report_prefix
     start = f"{prefix}{done.started_at - timedelta(days=LAST_DAYS):%Y/%m/%d}"
     try:
-        return s3.within(LISTING, lambda: earlier_attempts(s3.keys(done.deployment.bucket, prefix, start)))
+        found = s3.within(LISTING, lambda: earlier_attempts(s3.keys(done.deployment.bucket, prefix, start)))
+        return [each for each in found if not each.path.startswith(done.attempt.stem)]
     except s3.StoreError as error:
         log.warning("history_not_read", extra={"error_message": str(error)})
         return ()

@@ -53,7 +53,7 @@ class Server:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_PUT(self) -> None:  # noqa: N802
+            def do_PUT(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 server.puts.append(dict(self.headers))
                 answer = server.answers.pop(0)
@@ -87,6 +87,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr(s3, "_client", lambda: client)
     yield made
     made.http.shutdown()
+    made.http.server_close()
 
 
 def _lose(handler: Any) -> None:
@@ -143,7 +144,7 @@ def test_create_asks_s3_to_replace_nothing(server: Server) -> None:
 def test_object_that_is_there_is_told_from_a_failure(server: Server) -> None:
     server.answers = [(412, THERE)]
 
-    with pytest.raises(s3.AlreadyThere, match="^k is in reports already$"):
+    with pytest.raises(s3.ObjectExistsError, match=r"^k is in reports already$"):
         s3.create(REPORTS, "k", "text/plain", "text")
 
 
@@ -174,7 +175,7 @@ def test_put_that_was_under_way_and_failed_is_made_again(server: Server) -> None
 def test_put_of_another_that_stays_under_way_is_told(server: Server) -> None:
     server.answers = [(409, UNDER_WAY)] * 3
 
-    with pytest.raises(s3.AlreadyThere):
+    with pytest.raises(s3.ObjectExistsError):
         s3.create(REPORTS, "k", "text/plain", "text")
 
 
@@ -218,7 +219,7 @@ def test_every_call_names_the_owner_of_the_bucket(
 
 
 def test_two_calls_that_hang_fit_into_the_time_kept_for_the_end() -> None:
-    config = s3._client().meta.config
+    config: Any = s3._client().meta.config
     attempt = config.connect_timeout + config.read_timeout
 
     assert attempt * config.retries["total_max_attempts"] < S3_CALL_TIMEOUT
@@ -228,7 +229,7 @@ def test_two_calls_that_hang_fit_into_the_time_kept_for_the_end() -> None:
 def test_work_that_takes_too_long_is_given_up() -> None:
     started = time.monotonic()
 
-    with pytest.raises(s3.StoreError, match="^S3 did not answer within 0 seconds$"):
+    with pytest.raises(s3.StoreError, match=r"^S3 did not answer within 0 seconds$"):
         s3.within(0.05, lambda: time.sleep(5))
 
     assert time.monotonic() - started < 1
@@ -237,4 +238,4 @@ def test_work_that_takes_too_long_is_given_up() -> None:
 def test_work_in_time_is_as_if_done_at_once() -> None:
     assert s3.within(1, lambda: 7) == 7
     with pytest.raises(KeyError):
-        s3.within(1, lambda: {}["x"])
+        s3.within(1, lambda: dict[str, int]()["x"])

@@ -28,8 +28,8 @@ def _report(status: str = "completed", percent: float | None = None, *, chosen_r
     return replace(made, status=status, coverage=coverage, chosen_regions=chosen_regions)
 
 
-def _key(run_id: str = RUN, report: Report | None = None, at: datetime = AT, token: str = "0123abcd") -> str:
-    return f"{PREFIX}{report_stem(Attempt(run_id, at, token), report or _report())}.json"
+def _key(run_id: str = RUN, report: Report | None = None, at: datetime = AT, name: str = "0123abcd") -> str:
+    return f"{PREFIX}{report_stem(Attempt(run_id, at, name), report or _report())}.json"
 
 
 def test_key_says_how_the_attempt_went() -> None:

@@ -21,7 +21,7 @@ from ebs_backup.report.publish import publish, record
 from ebs_backup.report.region import RegionResult, combined, region_part
 from tests.unit.builders import AT, RUN
 from tests.unit.reports import BRAKED, EMPTY, EXPIRING, ONE, UNREAD
-from tests.unit.state_machine import Bucket
+from tests.unit.state_machine import Bucket, Killed
 
 DEPLOYMENT = Deployment(
     name="nightly",
@@ -43,7 +43,7 @@ class Store(Bucket):
     def put_object(self, *, Key: str, **given: Any) -> None:  # noqa: N803
         super().put_object(Key=Key, **given)
         if self.killed_after and Key.endswith(self.killed_after):
-            raise KeyboardInterrupt
+            raise Killed
 
     def _admit(self, operation: str) -> None:
         if operation in self.hangs:
@@ -180,7 +180,7 @@ def test_interleaved_attempts_replace_nothing_of_each_other(bucket: Store, monke
 
 def test_evidence_outlasts_a_kill_before_the_answer(bucket: Store) -> None:
     bucket.killed_after = ".changes.json"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Killed):
         _publish(_run(_many(4, 12)))
     bucket.killed_after = ""
     _publish(_run(_many(0, 0), minutes=1))

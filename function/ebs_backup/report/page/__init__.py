@@ -18,7 +18,7 @@ from ebs_backup.report.words import GAP, age, counted, duration, number, share
 
 from .charts import bar, tick
 from .markup import Markup, code, element, foreign, join
-from .sections import SECTIONS, fact, facts, section, table
+from .sections import SECTIONS, Row, fact, facts, section, table
 from .style import STYLE
 
 MAX_RUNS = 30
@@ -170,7 +170,7 @@ def _attempts(report: Report, history: Sequence[EarlierAttempt]) -> Iterable[Mar
     if not earlier:
         return
     totals = report.totals
-    rows = [(_link(each), *_attempted(each.status, each.created, each.deleted)) for each in earlier]
+    rows: list[Row] = [(_link(each), *_attempted(each.status, each.created, each.deleted)) for each in earlier]
     rows.append(("this one", *_attempted(report.status, totals.created, totals.deleted)))
     created, deleted = (
         sum(e.created for e in earlier) + totals.created,
