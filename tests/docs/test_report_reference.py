@@ -11,9 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from ebs_backup.model.reader import read
+from ebs_backup.model.time_budget import LISTING, STORING
 from ebs_backup.report.changes import changes, document
 from ebs_backup.report.metrics import BY_REGION, UNITS
-from ebs_backup.report.page.sections import MAX_CODES, MAX_EXAMPLES, MAX_REASONS, MAX_UNCOVERED
+from ebs_backup.report.page.sections import MAX_ANNOUNCED, MAX_CODES, MAX_EXAMPLES, MAX_REASONS, MAX_UNCOVERED
 from ebs_backup.report.schema import MAX_LISTED, SCHEMA, Report
 from tests.unit.reports import (
     BRAKED,
@@ -135,7 +136,10 @@ def test_every_metric_is_documented_with_unit_and_dimensions() -> None:
         f"at most {MAX_UNCOVERED} of the volumes",
         f"{MAX_CODES} kinds of problems with {MAX_EXAMPLES} examples each",
         f"the {MAX_REASONS} most frequent reasons",
-        f"up to {MAX_LISTED} volumes and {MAX_LISTED} problems of each region",
+        f"lists the {MAX_ANNOUNCED} snapshots that go next",
+        f"up to {MAX_LISTED} volumes, {MAX_LISTED} problems and {MAX_LISTED} announced snapshots of each region",
+        f"Storing takes at most {STORING} seconds",
+        f"within {LISTING} seconds",
     ],
 )
 def test_limits_are_documented_as_they_are(words: str) -> None:

@@ -23,7 +23,7 @@ MAX_UNCOVERED = 100
 MAX_CODES = 25
 MAX_EXAMPLES = 5
 MAX_REASONS = 10
-MAX_ANNOUNCED = 50
+MAX_ANNOUNCED = 10
 MAX_DAYS = 10
 MAX_BRAKE = 1000
 MAX_LINKS = 50
@@ -443,8 +443,8 @@ def _row(row: Row, classes: Sequence[str | None]) -> Markup:
 SECTIONS: Sequence[Callable[[Report], Markup | None]] = (
     _uncovered,
     _problems,
-    _deletions,
     _regions,
     _recovery_points,
+    _deletions,
     _done,
 )
