@@ -30,8 +30,7 @@ _TITLES = {
     "announcement": "`regions.<name>.announcements[]`",
     "action": "`regions.<name>.actions[]`",
     "verdict": "`regions.<name>.verdicts[]`",
-    "changes": "A file of changes",
-    "change": "`changes[]`",
+    "change": "A line of `*.changes.jsonl`",
 }
 
 

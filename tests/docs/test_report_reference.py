@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from ebs_backup.model.reader import read
 from ebs_backup.model.time_budget import LISTING, STORING
-from ebs_backup.report.changes import changes, document
+from ebs_backup.report.changes import changes, lines
 from ebs_backup.report.metrics import BY_REGION, UNITS
 from ebs_backup.report.page.sections import MAX_ANNOUNCED, MAX_CODES, MAX_EXAMPLES, MAX_REASONS, MAX_UNCOVERED
 from ebs_backup.report.schema import MAX_LISTED, SCHEMA, Report
@@ -62,8 +62,8 @@ REPORTS = {
 
 
 assert EXPIRING.plan is not None
-CHANGES = json.loads(document("nightly", "r1", "eu-north-1", changes(EXPIRING.plan, EXPIRING.outcomes)))
-CHANGES_SCHEMA = {"$defs": SCHEMA_TEXT["$defs"], "$ref": "#/$defs/changes"}
+LINES = [json.loads(line) for line in lines("r1", "r", changes(EXPIRING.plan, EXPIRING.outcomes)).splitlines()]
+LINE_SCHEMA = {"$defs": SCHEMA_TEXT["$defs"], "$ref": "#/$defs/change"}
 
 
 def test_page_has_every_block() -> None:
@@ -83,14 +83,14 @@ def test_reports_are_as_the_schema_says(report: Report) -> None:
 
 
 def test_changes_are_as_the_schema_says() -> None:
-    validator = VALIDATOR.evolve(schema=CHANGES_SCHEMA)
+    validator = VALIDATOR.evolve(schema=LINE_SCHEMA)
 
-    assert [error.message for error in validator.iter_errors(CHANGES)] == []
-    assert not validator.is_valid({**CHANGES, "surprise": 1})
+    assert [error.message for line in LINES for error in validator.iter_errors(line)] == []
+    assert not validator.is_valid({**LINES[0], "surprise": 1})
 
 
 def test_every_documented_key_occurs() -> None:
-    occurring = {key for report in REPORTS.values() for key in _keys(_as_json(report))} | set(_keys(CHANGES))
+    occurring = {key for report in REPORTS.values() for key in _keys(_as_json(report))} | set(_keys(LINES))
     documented = {key for part in (SCHEMA_TEXT, *SCHEMA_TEXT["$defs"].values()) for key in part.get("properties", {})}
 
     assert documented <= occurring

@@ -1,7 +1,7 @@
 """Changes: what a run created, announced, withdrew and deleted, snapshot by snapshot, as evidence that lasts.
 
-One JSON document for each region and round that changed anything, described by docs/report.schema.json. Too long for a
-report, which goes into logs and answers. Knows nothing of where it is kept.
+JSON Lines for each region and round that changed anything; docs/report.schema.json describes a line. All lines of a run
+are too long for a report, which goes into logs and answers. Knows nothing of where they are kept.
 """
 
 import json
@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from ebs_backup.model.values import Announce, Create, Outcome, Plan, Status
-
-SCHEMA = 1
 
 _CHANGING = (Status.CREATED, Status.ANNOUNCED, Status.WITHDRAWN, Status.DELETED)
 
@@ -45,11 +43,10 @@ def changes(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[Change]:
             )
 
 
-def document(deployment: str, run_id: str, region: str, some: Iterable[Change]) -> str:
-    """Return changes as one JSON document, each in a line of its own."""
-    head = {"schema": SCHEMA, "deployment": deployment, "run_id": run_id, "region": region}
-    lines = ",\n".join(json.dumps(asdict(change)) for change in some)
-    return f'{json.dumps(head)[:-1]}, "changes": [\n{lines}\n]}}\n'
+def lines(run_id: str, region: str, some: Iterable[Change]) -> str:
+    """Return changes as JSON Lines: each line is an object that says by itself what was done where."""
+    place = {"run_id": run_id, "region": region}
+    return "".join(f"{json.dumps(place | asdict(change))}\n" for change in some)
 
 
 def written(at: datetime | None) -> str | None:

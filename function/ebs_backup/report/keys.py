@@ -2,7 +2,7 @@
 
 Each attempt at a run has a report of its own, which nothing replaces:
 `<prefix>YYYY/MM/DD/<run id>.<attempt>.<status>.<percent covered>.created-<number>.deleted-<number>.json`, and the same
-with `.html`. Beside it is what the attempt changed: `<run id>.<attempt>.<region>.<token>.changes.json`. An attempt is
+with `.html`. Beside it is what the attempt changed: `<run id>.<attempt>.<region>.<token>.changes.jsonl`. An attempt is
 named by its start and a token that no other has. No key holds a `:`, which Windows takes in no file name.
 Knows nothing of S3.
 """
@@ -86,7 +86,7 @@ def report_stem(attempt: Attempt, report: Report) -> str:
 
 def changes_key(attempt: Attempt, region: str, token: str) -> str:
     """Return the key of what an attempt changed in a region, without the prefix; a token for each of its rounds."""
-    return f"{attempt.stem}.{region}.{token}.changes.json"
+    return f"{attempt.stem}.{region}.{token}.changes.jsonl"
 
 
 def earlier_attempts(keys: Iterable[str]) -> Sequence[EarlierAttempt]:

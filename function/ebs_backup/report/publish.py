@@ -14,7 +14,7 @@ from ebs_backup.aws import s3
 from ebs_backup.aws.clock import Clock
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.time_budget import LISTING, storing_seconds
-from ebs_backup.report.changes import document
+from ebs_backup.report.changes import lines
 from ebs_backup.report.document import Run, RunFailed, log_run, report, summary
 from ebs_backup.report.keys import (
     Attempt,
@@ -118,8 +118,8 @@ def _with_key(part: RegionPart, attempt: Attempt) -> tuple[RegionPart, str]:
 
 
 def _store_changes(deployment: Deployment, attempt: Attempt, part: RegionPart, key: str) -> None:
-    text = document(deployment.name, attempt.run_id, part.region, part.changes)
-    _create(deployment, f"{deployment.report_prefix}{key}", "application/json", text)
+    text = lines(attempt.run_id, part.region, part.changes)
+    _create(deployment, f"{deployment.report_prefix}{key}", "text/plain; charset=utf-8", text)  # browsers show it
 
 
 def _create(deployment: Deployment, key: str, content_type: str, text: str) -> None:

@@ -3,7 +3,7 @@ import tracemalloc
 from datetime import UTC, datetime
 
 from ebs_backup.model.values import Create, Outcome, Plan, Status
-from ebs_backup.report.changes import Change, changes, document
+from ebs_backup.report.changes import Change, changes, lines
 from tests.unit.builders import AT, volume
 from tests.unit.reports import EXPIRING, GOES
 
@@ -34,13 +34,16 @@ def test_what_changed_nothing_is_no_change() -> None:
     assert list(changes(Plan("r", 1), [Outcome(status, "vol-1", "x", "snap-1") for status in still])) == []
 
 
-def test_document_has_a_line_for_each_change() -> None:
+def test_each_line_says_by_itself_what_was_done_where() -> None:
     some = [Change("deleted", f"snap-{n}", "vol-1", STARTED, 'a "reason"\n') for n in range(3)]
 
-    text = document("nightly", "r1", "eu-west-1", some)
+    read = [json.loads(line) for line in lines("r1", "eu-west-1", some).splitlines()]
 
-    assert [each["snapshot_id"] for each in json.loads(text)["changes"]] == ["snap-0", "snap-1", "snap-2"]
-    assert len(text.splitlines()) == 5
+    assert [(each["run_id"], each["region"], each["snapshot_id"]) for each in read] == [
+        ("r1", "eu-west-1", "snap-0"),
+        ("r1", "eu-west-1", "snap-1"),
+        ("r1", "eu-west-1", "snap-2"),
+    ]
 
 
 def test_changes_of_a_large_region_fit_into_little_memory() -> None:
@@ -49,9 +52,9 @@ def test_changes_of_a_large_region_fit_into_little_memory() -> None:
         for n in range(10_000)
     ]
     tracemalloc.start()
-    text = document("nightly", "r1", "eu-west-1", tuple(changes(Plan("r", 10_000), outcomes)))
+    text = lines("r1", "eu-west-1", tuple(changes(Plan("r", 10_000), outcomes)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert len(text) < 2_500_000
+    assert len(text) < 3_000_000
     assert peak < 10_000_000

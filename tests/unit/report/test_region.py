@@ -192,7 +192,7 @@ region_reports = st.builds(
     waiting=few,
     withdrawn=few,
     deleted=few,
-    changes=st.lists(st.sampled_from(["x.changes.json"]), max_size=2).map(tuple),
+    changes=st.lists(st.sampled_from(["x.changes.jsonl"]), max_size=2).map(tuple),
     failed=few,
     unfinished=few,
     deletion_brake=st.none() | st.just("would delete 30 of 40 snapshots"),

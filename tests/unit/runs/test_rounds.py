@@ -82,7 +82,7 @@ class Deployment:
     @property
     def reports(self) -> list[Json]:
         keys = [key for key in self.bucket.objects if key.startswith("nightly/reports/") and key.endswith(".json")]
-        return [self.bucket.json(key) for key in keys if not key.endswith(".changes.json")]
+        return [self.bucket.json(key) for key in keys]
 
 
 @pytest.fixture
@@ -746,8 +746,8 @@ def test_round_backs_up_before_it_reads_what_is_stored(deployment: Deployment, e
 
 def _changed(deployment: Deployment) -> list[str]:
     """Return the ids of the snapshots that the stored changes name, one for each time."""
-    files = [deployment.bucket.json(key) for key in deployment.bucket.objects if key.endswith(".changes.json")]
-    return [change["snapshot_id"] for file in files for change in file["changes"]]
+    texts = [text for key, text in deployment.bucket.objects.items() if key.endswith(".changes.jsonl")]
+    return [json.loads(line)["snapshot_id"] for text in texts for line in text.splitlines()]
 
 
 def test_rounds_name_every_snapshot_once(deployment: Deployment, ec2: Simulator) -> None:

@@ -306,11 +306,11 @@ def _changes(report: Report) -> Iterator[Markup]:
     if names:
         links = [join([", " if n else "", _link(*each)]) for n, each in enumerate(names[:MAX_LINKS])]
         more = f" and {counted(len(names) - MAX_LINKS, 'more file')}" if len(names) > MAX_LINKS else ""
-        yield element("p", "Snapshot by snapshot, as JSON: ", *links, more, ".")
+        yield element("p", "Snapshot by snapshot, as JSON Lines: ", *links, more, ".")
 
 
 def _link(region: str, file: str) -> Markup:
-    return element("a", region, href=f"./{quote(file)}", type="application/json")
+    return element("a", region, href=f"./{quote(file)}", type="text/plain")
 
 
 def _total(count: str, value: int) -> Markup:
