@@ -117,8 +117,7 @@ def prepare(options: DeploymentOptions) -> DryRun:
     clock, deployment = SystemClock(), read_deployment(options)
     deadline = clock.now() + options.timeout
     try:
-        # A run by hand expires nothing by itself, and what a scheduled one would delete is the question here.
-        request = replace(parse_request(_payload(options), "", deployment), expires=True)
+        request = parse_request(_payload(options), "", deployment)
         account = open_account(options.profile, request.regions, options.exclude_region or ())
         if not (request.regions or deployment.regions):
             deployment = replace(deployment, regions=account.enabled_regions())

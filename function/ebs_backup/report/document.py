@@ -69,7 +69,7 @@ def report(run: Run) -> Report:
         run_id=run.request.run_id,
         dry_run=run.request.dry_run,
         chosen_regions=bool(run.request.regions),
-        expires=run.request.expires and bool(run.deployment.retention.counts),
+        expires=(run.request.expires or run.request.dry_run) and bool(run.deployment.retention.counts),
         status="failed" if run.failed else "completed",
         started_at=run.started_at.isoformat(timespec="seconds"),
         duration_seconds=round(run.duration_seconds, 3),

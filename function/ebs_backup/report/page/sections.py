@@ -350,7 +350,7 @@ def _deletions(report: Report) -> Markup | None:
     ]
     listed = sorted(((name, a) for name, r in regions for a in r.announcements), key=lambda each: each[1].delete_after)
     # Runs by hand expire nothing unless they are asked to.
-    idle = not report.expires and not report.dry_run and report.retention != in_words(NO_RETENTION)
+    idle = not report.expires and report.retention != in_words(NO_RETENTION)
     if not (brakes or listed or idle or _earlier(report)):
         return None
     return section(
