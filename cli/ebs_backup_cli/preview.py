@@ -117,7 +117,7 @@ def prepare(options: DeploymentOptions) -> DryRun:
     clock, deployment = SystemClock(), read_deployment(options)
     deadline = clock.now() + options.timeout
     try:
-        request = parse_request(_payload(options), "", deployment)
+        request = parse_request(_payload(options), "", deployment, clock.utc())
         account = open_account(options.profile, request.regions, options.exclude_region or ())
         if not (request.regions or deployment.regions):
             deployment = replace(deployment, regions=account.enabled_regions())

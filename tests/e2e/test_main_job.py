@@ -118,7 +118,7 @@ def test_manual_run_reaches_only_the_regions_asked_for(quickstart: Deployment, l
     ("payload", "message"),
     [
         ({"dryrun": True}, "payload keys must be among dry_run, regions, run_id; got: dryrun"),
-        ({"regions": "eu-west-1"}, "regions must be a list of strings; got: 'eu-west-1'"),
+        ({"regions": "eu-west-1"}, "payload.regions must be a list of strings; got: 'eu-west-1'"),
     ],
 )
 def test_wrong_payload_is_refused(quickstart: Deployment, payload: dict[str, Any], message: str) -> None:

@@ -128,9 +128,9 @@ def run_fails_without_a_grant_to_delete(keeper: Deployment, later: str) -> None:
 def altered_function_cannot_delete_foreign_snapshots(keeper: Deployment, later: str) -> None:
     package = keeper.terraform.directory / "function" / "ebs_backup"
     ours = "if marks <= s.tags.items() and s.tags.get(key) in (s.volume_id, PENDING)"
-    shared = "if accounts := self._region.shared_with(delete.snapshot_id):"
+    shared = "if accounts := self._run.region.shared_with(delete.snapshot_id):"
     for file, honest, altered in (
-        ("observe/region.py", "region.each_snapshot(_owned(deployment))", "region.each_snapshot({})"),
+        ("observe/own_snapshots.py", "owned = _filter(*ownership_tag(deployment))", "owned: dict[str, list[str]] = {}"),
         ("plan/expiry.py", ours, "if True"),
         ("apply/executor.py", shared, "if accounts := ():"),
     ):

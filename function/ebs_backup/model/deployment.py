@@ -61,6 +61,8 @@ class Deployment:
     # A Step Functions execution ends at 25,000 events. A round has some 10 of them, and as many as 40 regions share an
     # execution: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
     max_rounds: Count = 40
+    # When Step Functions ends an execution: as long as 48 rounds of 900 seconds, each with a minute for its end.
+    max_run_seconds: Count = 48 * 960
     request_rates: Mapping[Operation, Above0] = field(default_factory=dict)
     request_bursts: Mapping[Operation, Burst] = field(default_factory=dict)
 

@@ -8,13 +8,15 @@ snapshot. A run by hand takes no place from a scheduled one. Knows nothing of se
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from ebs_backup.model.origin import scheduled_time
 from ebs_backup.model.retention import Retention
 from ebs_backup.model.values import Snapshot, Verdict
 
+# How late a run may start a snapshot that still stands for its scheduled time.
+LATEST = timedelta(days=1)
 NEWEST = "newest"
 NO_RETENTION = "no retention"
 NO_RULE = "kept by no rule"
@@ -30,9 +32,13 @@ class Rule:
 
 
 def moment(snapshot: Snapshot) -> datetime:
-    """Return the time that a snapshot stands for, in UTC: the scheduled one of its run, else when it was started."""
+    """Return the time that a snapshot stands for, in UTC: the scheduled one of its run, else when it was started.
+
+    A snapshot that was started much later is of another state of its volume, and stands for that.
+    """
+    started = snapshot.started_at.astimezone(UTC)
     scheduled = scheduled_time(snapshot.origin.run_id) if snapshot.origin else None
-    return scheduled or snapshot.started_at.astimezone(UTC)
+    return scheduled if scheduled and timedelta() <= started - scheduled <= LATEST else started
 
 
 def is_by_hand(snapshot: Snapshot) -> bool:

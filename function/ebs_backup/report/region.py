@@ -44,7 +44,10 @@ NOT_READ = "not_read"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionResult:
-    """What a visit came to, in full: a plan and its outcomes, or the problem that kept the region from being read."""
+    """What a visit came to, in full: a plan and its outcomes, or the problem that kept the region from being read.
+
+    Unless it `expires`, the plan neither announces nor deletes anything, since a person started the run.
+    """
 
     region: str
     plan: Plan | None = None
@@ -52,6 +55,7 @@ class RegionResult:
     coverages: Sequence[VolumeCoverage] = ()
     problem: Problem | None = None
     dry_run: bool = False
+    expires: bool = False
     denial_expected: bool = False
     duration_seconds: float = 0.0
     api_calls: Counts = field(default_factory=dict)

@@ -31,3 +31,7 @@ module "deployment" {
   notification_emails = ["backup@example.com"]
   dashboard_enabled   = true
 }
+
+output "policies" {
+  value = module.deployment[*].role_policy
+}

@@ -22,6 +22,7 @@ from ebs_backup.plan.retention import (
     judge,
     judge_orphan,
     kept,
+    moment,
     rules_of,
 )
 from tests.unit import builders
@@ -257,7 +258,7 @@ def test_retention_is_read(value: dict[str, Any], retention: Retention) -> None:
         (7, "retention must be an object; got: 7"),
         (["daily"], r"retention must be an object; got: \['daily'\]"),
         ({"dayly": 7, "daily": 7, "Weekly": 1}, f"retention keys must be among {', '.join(NAMES)}; got: Weekly, dayly"),
-        ({"daily": -1}, "retention.daily must be 0 or more; got: -1"),
+        ({"daily": -1}, "retention.daily must be from 0 to 10000; got: -1"),
         ({"daily": 1.5}, "retention.daily must be a whole number; got: 1.5"),
         ({"daily": float("inf")}, "retention.daily must be a whole number; got: inf"),
         ({"daily": float("nan")}, "retention.daily must be a whole number; got: nan"),
@@ -582,6 +583,13 @@ def test_period_of_a_scheduled_run_is_that_of_its_scheduled_time(
     kept_days = [snapshot_id[:10] for snapshot_id in kept(history, Retention(daily=7))]
 
     assert kept_days == [f"{at:%Y-%m-%d}" for at in reversed(runs[-7:])]
+
+
+@pytest.mark.parametrize("late", [timedelta(days=1, seconds=1), timedelta(seconds=-1), timedelta(days=20000)])
+def test_snapshot_of_another_day_stands_for_that_day(late: timedelta) -> None:
+    at = datetime(2026, 11, 23, 3, tzinfo=UTC)
+
+    assert moment(scheduled(at, at + late)) == at + late
 
 
 @given(histories(), st.lists(moments, max_size=8), retentions)
