@@ -51,8 +51,8 @@ def brakes(preview: Preview) -> Iterator[str]:
     held = [each.region for each in preview.regions if each.plan and each.plan.brake]
     if held:
         yield (
-            f"{', '.join(held)}: the brake holds back all deletions. If every snapshot that is due may go, raise "
-            "max_deletions_percent or max_deletions_per_run for one run."
+            f"{', '.join(held)}: the brake holds back what is due. If all of it may go, set confirmed_retention = "
+            f'"{preview.deployment.terms.code}".'
         )
 
 

@@ -43,4 +43,4 @@ def lambda_handler(event: Any, context: Context) -> dict[str, Any]:
         return Steps(deployment, home_region, clock, deadline).take(event)
     request = parse_request(event, context.aws_request_id, deployment, clock.utc())
     done = run(deployment, request, home_region=home_region, clock=clock, deadline=deadline)
-    return asdict(publish(done).report)
+    return asdict(publish(done, clock, deadline).report)

@@ -36,33 +36,26 @@ class Bucket:
         self.hidden = ""  # the pattern of keys that cannot be read
         self.dies_after = ""  # the pattern of a key; the invocation that puts such an object ends right then
 
-    def put_object(
-        self,
-        *,
-        Bucket: str,  # noqa: ARG002, N803
-        Key: str,  # noqa: N803
-        Body: bytes,  # noqa: N803
-        ContentType: str,  # noqa: ARG002, N803
-        IfNoneMatch: str = "",  # noqa: N803
-    ) -> None:
+    def put_object(self, *, Key: str, Body: bytes, IfNoneMatch: str = "", **_: str) -> None:  # noqa: N803
         self._admit("PutObject")
         if IfNoneMatch and Key in self.objects:
-            raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": "no"}}, "PutObject")
+            raise _refusal("PreconditionFailed", "PutObject")
         self.objects[Key] = Body
         if self.dies_after and re.search(self.dies_after, Key):
             self.dies_after = ""
             raise Killed
 
-    def get_object(self, *, Bucket: str, Key: str) -> Json:  # noqa: ARG002, N803
+    def get_object(self, *, Key: str, **_: str) -> Json:  # noqa: N803
         self._admit("GetObject")
         if Key not in self.objects or re.fullmatch(self.hidden, Key):
-            raise ClientError({"Error": {"Code": self.missing, "Message": "no"}}, "GetObject")
+            raise _refusal(self.missing, "GetObject")
         return {"Body": io.BytesIO(self.objects[Key])}
 
     def get_paginator(self, _: str) -> "Bucket":
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str, StartAfter: str) -> Iterator[Json]:  # noqa: ARG002, N803
+    def paginate(self, *, Prefix: str, StartAfter: str, **_: str) -> Iterator[Json]:  # noqa: N803
+        self._admit("ListObjectsV2")
         yield {
             "Contents": [{"Key": key} for key in sorted(self.objects) if key > StartAfter and key.startswith(Prefix)]
         }
@@ -73,7 +66,12 @@ class Bucket:
 
     def _admit(self, operation: str) -> None:
         if operation in self.closed:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+            raise _refusal("AccessDenied", operation)
+
+
+def _refusal(code: str, operation: str) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"RetryAttempts": 0}}
+    return ClientError(answer, operation)
 
 
 class StateMachine:

@@ -2,12 +2,12 @@
 
 import json
 import logging
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from ebs_backup import handler
+from ebs_backup.aws import s3
 from ebs_backup.aws.s3 import StoreError
 from ebs_backup.handler import lambda_handler
 from ebs_backup.model.deployment import DeploymentError
@@ -22,6 +22,7 @@ from sandbox.ec2 import Fault, Request, Simulator
 from tests.unit.builders import RUN
 from tests.unit.conftest import Connect, SimulatedTime
 from tests.unit.estates import add_instance, add_snapshots, add_volumes
+from tests.unit.state_machine import Bucket
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "time": RUN, "detail": {}}
 
@@ -273,7 +274,7 @@ def test_dry_run_shows_what_a_scheduled_run_would_expire(
 
     planned = function.invoke(event)["regions"]["eu-west-1"]["planned"]
 
-    assert planned == {"CreateSnapshot": 1, "CreateTags": 1, "DeleteSnapshot": 3}
+    assert planned == {"CreateSnapshot": 1, "announce": 1, "DeleteSnapshot": 3}
 
 
 def test_runs_by_hand_push_out_no_snapshot(function: Function, ec2: Simulator) -> None:
@@ -327,21 +328,17 @@ def test_run_fails_when_regions_cannot_be_listed(function: Function, ec2: Simula
 def test_report_is_stored_unless_it_was_a_dry_run(
     function: Function, ec2: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored: list[tuple[Any, ...]] = []
-
-    def keep(*given: Any) -> str:
-        stored.append(given)
-        return "key"
-
-    monkeypatch.setattr(publish, "store", keep)
+    bucket = Bucket()
+    monkeypatch.setattr(s3, "_client", lambda: bucket)
     function.deploy(report_bucket="reports", report_prefix="nightly/reports/")
     add_volumes(ec2, 1)
 
     function.invoke({"dry_run": True})
     made = function.invoke()
 
-    ((bucket, prefix, report, _),) = stored
-    assert (bucket, prefix, asdict(report)) == ("reports", "nightly/reports/", made)
+    (key,) = [key for key in bucket.objects if key.endswith(".created-1.deleted-0.json")]
+    assert key.startswith("nightly/reports/2026/11/23/2026-11-23T030000Z.2026-11-23T030005Z-")
+    assert bucket.json(key) == json.loads(json.dumps(made))
 
 
 def test_run_fails_when_its_report_cannot_be_stored(
@@ -355,7 +352,8 @@ def test_run_fails_when_its_report_cannot_be_stored(
     add_volumes(ec2, 1)
 
     with pytest.raises(
-        RunFailed, match=r"0 of 1 volumes.*\n- the report could not be stored: r1.json could not be stored in reports"
+        RunFailed,
+        match=r"the one volume has its snapshot\n- the report could not be stored: r1.json could not be stored",
     ):
         function.invoke()
 
@@ -374,7 +372,7 @@ def test_metrics_are_printed_a_document_a_line(
     assert all(document["SnapshotsCreateStarted"] == 2 and "_aws" in document for document in documents)
 
 
-def test_run_of_some_regions_stores_and_measures_nothing(
+def test_run_of_some_regions_that_changes_nothing_leaves_nothing(
     function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publish, "store", lambda *_: pytest.fail("stored"))

@@ -96,7 +96,12 @@ class Creator:
         self.queue.accepted(task.operation)
         self.look.created()
         why = create.reason if create.instead_of_set else ""
-        self.outcomes.add(*(Outcome(Status.CREATED, s.volume_id, task.operation, s.id, why) for s in snapshots))
+        self.outcomes.add(
+            *(
+                Outcome(Status.CREATED, s.volume_id, task.operation, s.id, why, started_at=s.started_at)
+                for s in snapshots
+            )
+        )
         self._complete(replace(snapshot, tags=tags) for snapshot in snapshots)
         made = {snapshot.volume_id for snapshot in snapshots}
         left = [volume for volume in create.volumes if volume.id not in made]

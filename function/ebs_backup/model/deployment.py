@@ -20,6 +20,14 @@ Burst = Annotated[float, at_least(1)]  # or no request could be made
 Operation = Annotated[str, Rule(f"among {', '.join(PUBLISHED)}", PUBLISHED.__contains__)]
 
 
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket, and the account that it must belong to; empty if that is not known."""
+
+    name: str
+    account: str = ""
+
+
 class DeploymentError(ValueError):
     """The deployment is not valid: the message says which key, which rule and which value."""
 
@@ -47,6 +55,7 @@ class Deployment:
     created_at: datetime | None = None
     recovery_point_objective_hours: Above0 = 26.0
     report_bucket: str = ""
+    account: str = ""
     report_prefix: str = ""
     rounds_prefix: str = ""
     # A Step Functions execution ends at 25,000 events. A round has some 10 of them, and as many as 40 regions share an
@@ -56,6 +65,11 @@ class Deployment:
     max_run_seconds: Count = 48 * 960
     request_rates: Mapping[Operation, Above0] = field(default_factory=dict)
     request_bursts: Mapping[Operation, Burst] = field(default_factory=dict)
+
+    @property
+    def bucket(self) -> Bucket:
+        """The bucket that reports go to."""
+        return Bucket(self.report_bucket, self.account)
 
     @property
     def terms(self) -> Terms:

@@ -229,3 +229,4 @@ class Outcome:
     snapshot_id: str | None = None
     reason: str = ""
     problem: Problem | None = None
+    started_at: datetime | None = None  # of a snapshot that was created

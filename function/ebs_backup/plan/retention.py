@@ -87,8 +87,8 @@ def judge_orphan(
     """Return a verdict on each snapshot of a volume that no longer exists, newest first.
 
     Nothing new comes to push the kept ones out, so that the rules would keep them for ever. They go together, the
-        newest too, once the newest of all the volume's snapshots, whoever's run made it, has been there for so many days
-    (None: never): until then a volume that somebody deleted by mistake has all of its history.
+    newest too, once the newest of all the volume's snapshots has been there for that many days (None: never). Until
+    then a volume that somebody deleted by mistake has all of its history.
     """
     verdicts = judge(snapshots, retention)
     if days is None or newest_at is None or not retention.counts or (at - newest_at).days < days:

@@ -17,6 +17,7 @@ and later steps believe these records alone. What a forged payload can still do:
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -29,7 +30,7 @@ from ebs_backup.model.request import Request, RequestError, check_scope, parse_r
 from ebs_backup.model.terms import short_hash
 from ebs_backup.model.values import Problem
 from ebs_backup.report.document import Run, log_region, log_round
-from ebs_backup.report.keys import Attempt
+from ebs_backup.report.keys import Attempt, new_token
 from ebs_backup.report.publish import publish, record
 from ebs_backup.report.region import RegionPart, RegionResult, combined, region_part
 from ebs_backup.runs.backup import MAX_ACTIONS, begin
@@ -212,7 +213,10 @@ class Steps:
         about = {"run_id": asked.run.run_id, "dry_run": asked.run.dry_run, "regions": [asked.region]}
         at = self.clock.utc()
         visitor = self._visitor(parse_request(about, "", self.deployment, at), at, goes_on=True)
-        log_round(region_part(visitor.visit(asked.region), listed=MAX_ACTIONS), asked.round)
+        part = region_part(visitor.visit(asked.region), listed=MAX_ACTIONS)
+        log_round(part, asked.round)
+        with suppress(s3.StoreError):  # it names what was made, if S3 takes that at least
+            record(self.deployment, Attempt(asked.run.run_id, at, new_token()), part)
 
     def _check_round(self, asked: VisitStep, run: BegunRun) -> None:
         """Raise RequestError unless the round is one of the run's, and StoreError if that is unknown."""

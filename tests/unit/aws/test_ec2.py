@@ -158,7 +158,7 @@ def test_description_and_tags_are_as_given(ec2: Simulator, region: Region) -> No
 def test_origin_and_completion_of_snapshots_are_read(ec2: Simulator, region: Region) -> None:
     add_snapshots(ec2, "vol-1", days=1)
 
-    (found,) = region.snapshots({})
+    _, (found,) = region.snapshots({})
 
     assert found.origin
     assert (found.origin.deployment, found.origin.terms) == ("nightly", "keep 2 last")

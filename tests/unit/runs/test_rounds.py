@@ -90,8 +90,8 @@ class Deployment:
 
     @property
     def reports(self) -> list[Json]:
-        stored = [key for key in self.bucket.objects if key.startswith("nightly/reports/") and key.endswith(".json")]
-        return [self.bucket.json(key) for key in stored]
+        keys = [key for key in self.bucket.objects if key.startswith("nightly/reports/") and key.endswith(".json")]
+        return [self.bucket.json(key) for key in keys]
 
 
 @pytest.fixture
@@ -196,6 +196,9 @@ def test_totals_are_the_same_however_many_rounds_it_takes(deployment: Deployment
         "created": 44,
         "already_there": 0,
         "tagged": 16,
+        "announced": 0,
+        "waiting": 0,
+        "withdrawn": 0,
         "deleted": 2,
         "kept": 1,
         "skipped": 1,
@@ -568,7 +571,7 @@ def test_dry_run_logs_each_action_and_each_verdict_once(
     assert (logged["action_planned"], logged["snapshot_judged"]) == (2 + 2, 4)
 
 
-def test_run_of_some_regions_sends_no_metrics_and_no_report(
+def test_run_of_some_regions_says_only_what_it_did(
     deployment: Deployment, ec2: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_volumes(ec2, 1, "eu-west-1")
@@ -576,9 +579,11 @@ def test_run_of_some_regions_sends_no_metrics_and_no_report(
 
     ended = deployment.execute({"regions": ["eu-west-2"]})
 
-    assert (ended["report"], ended["totals"]["created"]) == (None, 1)
-    assert deployment.reports == []
-    assert capsys.readouterr().out == ""
+    assert ended["totals"]["created"] == 1
+    assert [(report["chosen_regions"], list(report["regions"])) for report in deployment.reports] == [
+        (True, ["eu-west-2"])
+    ]
+    assert json.loads(capsys.readouterr().out)["SnapshotsCreateStarted"] == 1
 
 
 def test_manual_run_without_a_name_takes_that_of_its_execution(deployment: Deployment) -> None:
@@ -909,7 +914,7 @@ def test_visit_of_a_run_that_s3_does_not_know_expires_nothing(deployment: Deploy
         deployment.invoke(_visit())
 
     assert _expired(ec2) == []
-    assert deployment.bucket.objects == {}
+    assert all(key.endswith(".changes.jsonl") for key in deployment.bucket.objects)
 
 
 @pytest.mark.parametrize("changes", [{"run": {"run_id": "2026-11-24T03:00:00Z"}}, {"region": "Ireland"}])
@@ -1169,3 +1174,69 @@ def _is_in_its_place(key: str) -> bool:
     return bool(
         re.fullmatch(r"nightly/(rounds/[\w:-]+/[\w-]+/[a-z0-9-]+|reports/\d+/\d+/\d+/[\w.-]+)\.(json|jsonl|html)", key)
     )
+
+
+# --- evidence ---
+
+
+def _changed(deployment: Deployment) -> list[str]:
+    """Return the ids of the snapshots that the stored changes name, one for each time."""
+    texts = [text for key, text in deployment.bucket.objects.items() if key.endswith(".changes.jsonl")]
+    return [json.loads(line)["snapshot_id"] for text in texts for line in text.splitlines()]
+
+
+def test_rounds_name_every_snapshot_once(deployment: Deployment, ec2: Simulator) -> None:
+    deployment.seconds = RESERVE + 40
+    add_volumes(ec2, 60, "eu-west-1")
+
+    deployment.execute()
+
+    assert deployment.machine.rounds["eu-west-1"] > 1
+    assert sorted(_changed(deployment)) == sorted(ec2.regions["eu-west-1"].snapshots)
+    (report,) = deployment.reports
+    files = report["regions"]["eu-west-1"]["changes"]
+    assert len(set(files)) == deployment.machine.rounds["eu-west-1"]
+
+
+def test_region_that_crashes_leaves_what_its_rounds_changed(deployment: Deployment, ec2: Simulator) -> None:
+    deployment.seconds = RESERVE + 40
+    deployment.deaths = {"eu-west-1": [math.inf, 2, 2, 2]}
+    add_volumes(ec2, 120, "eu-west-1")
+
+    with pytest.raises(ExecutionFailed):
+        deployment.execute()
+
+    (report,) = deployment.reports
+    assert len(report["regions"]["eu-west-1"]["changes"]) == 1
+    assert len(_changed(deployment)) == report["totals"]["created"] > 0
+
+
+def test_last_step_made_again_leaves_one_report(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 1, "eu-west-1")
+    finishing: list[Json] = []
+    invoke = deployment.machine._function
+
+    def keep(payload: Json) -> Json:
+        finishing.append(payload)
+        return invoke(payload)
+
+    deployment.machine._function = keep
+    deployment.execute()
+    before = dict(deployment.bucket.objects)
+    ec2.clock.advance(60)
+
+    again = deployment.invoke(finishing[-1])
+
+    assert finishing[-1]["step"] == "finish"
+    assert f"{again['report']}.json" in before
+    assert deployment.bucket.objects == before
+
+
+def test_two_executions_of_one_run_leave_a_report_each(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 2, "eu-west-1")
+
+    deployment.execute(name="execution-1")
+    deployment.execute(name="execution-2")
+
+    assert sorted(report["totals"]["created"] for report in deployment.reports) == [0, 2]
+    assert sorted(_changed(deployment)) == sorted(ec2.regions["eu-west-1"].snapshots)
