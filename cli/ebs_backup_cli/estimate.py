@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from ebs_backup.apply.announcements import together
 from ebs_backup.model.limits import Limit
 from ebs_backup.model.values import Announce, Create, Plan
+from ebs_backup.plan.announcements import together
 
 # The operations that can carry out an action.
 _SINGLE, _SET = ("CreateSnapshot",), ("CreateSnapshots",)

@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ebs_backup.apply.announcements import Announcements, together
 from ebs_backup.apply.creator import Creator
 from ebs_backup.apply.look import Look
 from ebs_backup.apply.outcomes import Outcomes
@@ -25,6 +24,7 @@ from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.limits import Limit
 from ebs_backup.model.tags import announcing_tags
 from ebs_backup.model.values import CREATING, Announce, Create, Delete, Outcome, Plan, Problem, Status, Tag
+from ebs_backup.plan.announcements import Announcements, together
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ebs_backup.apply.announcements import Announcements
 from ebs_backup.apply.pacing import TokenBucket
 from ebs_backup.aws.clock import Clock
 from ebs_backup.model.limits import Limit
 from ebs_backup.model.values import CREATING, Action, Problem
+from ebs_backup.plan.announcements import Announcements
 
 # What a task is about.
 Work = Action | Announcements

@@ -5,10 +5,10 @@ A pure function of the error, the action and the attempts so far. Sources: `mode
 
 from dataclasses import dataclass, replace
 
-from ebs_backup.apply.announcements import Announcements
 from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.codes import Kind, meaning
 from ebs_backup.model.values import Action, Create, Delete, Problem, Status, Tag
+from ebs_backup.plan.announcements import Announcements
 from ebs_backup.plan.creates import one_by_one
 
 MAX_ATTEMPTS = 5
