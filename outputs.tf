@@ -24,7 +24,7 @@ output "retention" {
 }
 
 output "retention_code" {
-  description = "Code of all that decides how long snapshots are kept; set `confirmed_retention` to it when the deletion brake holds and you want the deletions."
+  description = "Code of the present retention; set `confirmed_retention` to it when the deletion brake holds and you want the deletions."
   value       = local.retention_code
 }
 

@@ -412,7 +412,7 @@ variable "retention" {
 }
 
 variable "confirmed_retention" {
-  description = "The output `retention_code`: it confirms a retention that keeps less than an earlier one, and until then nothing more is deleted; null confirms none."
+  description = "The output `retention_code`, to confirm a retention that keeps less than an earlier one and let its deletions begin; null confirms none."
   type        = string
   default     = null
 
