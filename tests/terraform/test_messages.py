@@ -290,7 +290,9 @@ REFUSED = [
         "retention", "must keep at least one snapshot (an empty retention keeps all)", dict.fromkeys(sorted(RULES), 0)
     ),
     *refused("confirmed_retention", "8 hexadecimal digits of the output retention_code", "", "0123456", "012345678"),
-    *refused("confirmed_retention", "8 hexadecimal digits of the output retention_code", "0123ABCD", "true", " 0123abc"),
+    *refused(
+        "confirmed_retention", "8 hexadecimal digits of the output retention_code", "0123ABCD", "true", " 0123abc"
+    ),
     *refused("deletion_delay_days", "whole number of days from 1 to 365", 0, -1, 1.5, 366),
     *refused("orphan_retention_days", "whole number of days from 1", 0, -1, 1.5, retention={"daily": 7}),
     *refused("orphan_retention_days", "null while retention is empty, because then nothing is deleted", 30),
