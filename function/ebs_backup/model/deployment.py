@@ -29,7 +29,6 @@ class Deployment:
     """What one deployment backs up, and how; the fields are the module's variables."""
 
     name: Name
-    account: str = ""
     tag_prefix: str = "ebs-backup:"
     regions: tuple[str, ...] = ()
     exclude_regions: tuple[str, ...] = ()
