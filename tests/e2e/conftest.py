@@ -62,24 +62,25 @@ class Deployment:
         return taken
 
     def ringing(self) -> set[str]:
-        """Return the alarms that would be in alarm: their metric's last value, or a queue's length, is above zero."""
-        sqs = self.aws.client("sqs")
+        """Return the alarms that would be in alarm: their last value, or the length of their queue, is above zero."""
         found = self.aws.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{self.name}-")["MetricAlarms"]
-        ringing = set()
-        for alarm in found:
-            dimensions = {d["Name"]: d["Value"] for d in alarm["Dimensions"]}
-            wanted = (alarm["Namespace"], alarm["MetricName"], dimensions)
-            values = [d.value for d in self.aws.metrics.sent if (d.namespace, d.name, d.dimensions) == wanted]
-            if alarm["Namespace"] == "AWS/SQS":
-                url = sqs.get_queue_url(QueueName=dimensions["QueueName"])["QueueUrl"]
-                attribute = "ApproximateNumberOfMessages"
-                values = [
-                    int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])["Attributes"][attribute])
-                ]
-            silent = alarm["Statistic"] == "SampleCount"
-            if (not values) if silent else (values and values[-1] > alarm["Threshold"]):
-                ringing.add(alarm["AlarmName"].removeprefix(f"{self.name}-"))
-        return ringing
+        return {a["AlarmName"].removeprefix(f"{self.name}-") for a in found if self._rings(a)}
+
+    def _rings(self, alarm: dict[str, Any]) -> bool:
+        dimensions = {d["Name"]: d["Value"] for d in alarm["Dimensions"]}
+        if queue := dimensions.get("QueueName"):
+            return self._length(queue) > 0
+        wanted = (alarm["Namespace"], alarm["MetricName"], dimensions)
+        values = [d.value for d in self.aws.metrics.sent if (d.namespace, d.name, d.dimensions) == wanted]
+        if alarm["Statistic"] == "SampleCount":
+            return not values
+        return bool(values) and values[-1] > alarm["Threshold"]
+
+    def _length(self, queue: str) -> int:
+        """Return the number of messages in a queue; in none that is gone."""
+        sqs, asked = self.aws.client("sqs"), "ApproximateNumberOfMessages"
+        urls = sqs.list_queues(QueueNamePrefix=queue).get("QueueUrls", ())
+        return sum(int(sqs.get_queue_attributes(QueueUrl=u, AttributeNames=[asked])["Attributes"][asked]) for u in urls)
 
     def reports(self) -> list[str]:
         """Return the keys of the reports that this deployment has stored."""
