@@ -82,9 +82,11 @@ class Deployment:
         urls = sqs.list_queues(QueueNamePrefix=queue).get("QueueUrls", ())
         return sum(int(sqs.get_queue_attributes(QueueUrl=u, AttributeNames=[asked])["Attributes"][asked]) for u in urls)
 
-    def reports(self) -> list[str]:
-        """Return the keys of the reports that this deployment has stored."""
-        return [key for key in _keys(self.aws, BUCKET) if key.startswith(f"{self.name}/reports/")]
+    def reports(self, run_id: str = "") -> list[str]:
+        """Return the keys of the reports that this deployment has stored, of one run or of all."""
+        stored = [key for key in _keys(self.aws, BUCKET) if key.startswith(f"{self.name}/reports/")]
+        of_run = [key for key in stored if run_id.replace(":", "") in key.replace(":", "")]
+        return [key for key in of_run if not key.endswith(".changes.json")]
 
     def policy(self) -> Any:
         """Return the run role's policy as deployed."""

@@ -73,7 +73,8 @@ def _shortcomings(deployment: Deployment, run_id: str) -> set[str]:
         "the event was not delivered": delivery.delivered,
         "volumes have no snapshot": len(made) > 20,
         "tags are missing": all(s.tags["ebs-backup:VolumeId"] == s.volume_id for s in made.values()),
-        "the report was not stored": sum(run_id in key for key in deployment.reports()) == 2,
+        "the report was not stored": {key.rpartition(".")[2] for key in deployment.reports(run_id)} == {"json", "html"},
+        "the page lacks earlier runs": not any("history_not_read" in attempt.logs for attempt in delivery.attempts),
         "nothing was logged": _log_events(deployment) > logged,
         # This one always fails, because of its one denied region.
         "the failed run was not reported": len(deployment.messages("failed_runs_queue_url")) == 1,
