@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sandbox import Sandbox
@@ -127,10 +127,13 @@ class Account:
         return str(alarm["AlarmDescription"])
 
     def announced(self, region: str) -> list[tuple[str, str, str]]:
-        """List the snapshots in a region whose deletion is announced: volume, time and what the tag says."""
+        """List the announced snapshots in a region: volume, time, and after which time by EC2's clock they may go."""
+        behind = datetime.now(UTC) - self.now()
         here = (s for r, s in self.snapshots if r.name == region and s.tags.get(DELETE_AFTER))
         found = sorted(here, key=lambda s: (s.volume_id, s.started), reverse=True)
-        return [(s.volume_id, f"{s.started:%Y-%m-%d %H:%M}", s.tags[DELETE_AFTER]) for s in found]
+        times = [(s.started, datetime.fromisoformat(s.tags[DELETE_AFTER]) - behind) for s in found]
+        in_words = [(f"{taken:%Y-%m-%d %H:%M}", f"{after:%Y-%m-%d %H:%M}") for taken, after in times]
+        return [(s.volume_id, *words) for s, words in zip(found, in_words, strict=True)]
 
     def kept(self, region: str) -> Iterator[tuple[str, str, str]]:
         """Ask a dry run for the snapshots in a region that the retention keeps: volume, time and reasons."""
@@ -146,7 +149,8 @@ class Account:
 
     def page(self, run_id: str) -> bytes:
         """Return the report of a run, as a page; of a repeated run, the last one."""
-        pages = [found for found in self._reports() if run_id in found["Key"] and found["Key"].endswith(".html")]
+        in_key = run_id.replace(":", "")
+        pages = [found for found in self._reports() if in_key in found["Key"] and found["Key"].endswith(".html")]
         last = max(pages, key=lambda found: found["LastModified"])
         return bytes(self._aws.client("s3").get_object(Bucket=self._bucket(), Key=last["Key"])["Body"].read())
 
