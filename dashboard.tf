@@ -84,7 +84,7 @@ locals {
   operation = [
     {
       type   = "metric"
-      width  = 8
+      width  = 6
       height = 6
       properties = merge(local.graph, {
         title       = "Longest run"
@@ -95,7 +95,7 @@ locals {
     },
     {
       type   = "metric"
-      width  = 8
+      width  = 6
       height = 6
       properties = merge(local.graph, {
         title = "Runs that fell short"
@@ -110,7 +110,19 @@ locals {
     },
     {
       type   = "metric"
-      width  = 8
+      width  = 6
+      height = 6
+      properties = merge(local.graph, {
+        title = "Deletions announced and made"
+        metrics = [for label, metric in { announced = "SnapshotsAnnounced", deleted = "SnapshotsDeleteCompleted" } : [
+          "EBSBackup", metric, "Policy", var.name, { stat = "Sum", label = label },
+        ]]
+        yAxis = { left = { min = 0, showUnits = false } }
+      })
+    },
+    {
+      type   = "metric"
+      width  = 6
       height = 6
       properties = merge(local.graph, {
         title   = "Calls that EC2 throttled"

@@ -31,6 +31,7 @@ class Deployment:
     terraform: Terraform
     name: str = "ebs-backup"
     outputs: dict[str, Any] = field(default_factory=dict)
+    first_plan: str = ""
 
     def tick(self, time: str) -> Delivery:
         """Let the schedule tick."""
@@ -126,13 +127,13 @@ def quickstart(aws: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     plan = tmp_path_factory.mktemp("artifact") / "saved.tfplan"
     with Terraform(QUICKSTART, aws.environment(), within=ROOT) as planner:
         planner.init()
-        planner.run("plan", "-input=false", f"-out={plan}")
+        said = planner.run("plan", "-input=false", f"-out={plan}").stdout
     umask = os.umask(0o077)
     try:
         with Terraform(QUICKSTART, aws.environment(), within=ROOT) as terraform:
             terraform.init()
             terraform.run("apply", "-input=false", str(plan))
-            yield Deployment(aws, terraform, outputs=terraform.output())
+            yield Deployment(aws, terraform, outputs=terraform.output(), first_plan=said)
             empty(aws, BUCKET)
             terraform.destroy()
     finally:

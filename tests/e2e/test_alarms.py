@@ -78,6 +78,16 @@ class Watched:
         """Take from the schedule the leave to invoke the function."""
         self.client("lambda").remove_permission(FunctionName="watched", StatementId="AllowSchedule")
 
+    def lose_event(self) -> None:
+        """Let EventBridge reach neither the function nor the queue of undelivered events."""
+        self.disconnect()
+        self.delete_queue("undelivered")
+
+    def lose_failure(self) -> None:
+        """Let a run fail and Lambda not say so."""
+        self.deny_region()
+        self.without("ReportFailedRuns")
+
     def delete_queue(self, name: str) -> None:
         """Delete a queue."""
         sqs = self.client("sqs")
@@ -128,11 +138,8 @@ BROKEN: dict[str, tuple[Callable[[Watched], object], set[str]]] = {
     "report cannot be stored": (lambda w: w.without("WriteReports"), {"failed-runs"}),
     "function cannot begin": (lambda w: w.set(retention="gone"), {"failed-runs"}),
     "event is not delivered": (Watched.disconnect, {"undelivered"}),
-    "event is lost": (lambda w: (w.disconnect(), w.delete_queue("undelivered")), {"lost-events"}),
-    "failure is lost": (
-        lambda w: (w.deny_region(), w.without("ReportFailedRuns")),
-        {"lost-failures", "regions-unread"},
-    ),
+    "event is lost": (Watched.lose_event, {"lost-events"}),
+    "failure is lost": (Watched.lose_failure, {"lost-failures", "regions-unread"}),
     "key is disabled": (Watched.disable_key, {"lost-failures"}),
 }
 
