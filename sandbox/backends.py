@@ -207,6 +207,30 @@ def execute(state_machine: str, name: str, text: str) -> Execution:
     return Execution(execution.execution_arn, execution.status, output, execution.error or "", execution.cause or "")
 
 
+def is_usable(arn: str) -> bool:
+    """Tell whether something is no KMS key, or one that is enabled."""
+    if not arn.startswith("arn:aws:kms:"):
+        return True
+    _, _, _, region, _, name = arn.split(":", 5)
+    with suppress(*_NOT_THERE):
+        return bool(kms_backends[ACCOUNT][region].describe_key(name.removeprefix("key/")).enabled)
+    return False
+
+
+def key_of_bucket(bucket: str) -> str | None:
+    """Give the ARN of the key that a bucket encrypts new objects with, None if it is S3's own."""
+    with suppress(*_NOT_THERE):
+        settings = s3_backends[ACCOUNT][PARTITION].get_bucket(bucket).encryption or {}
+        default = settings["Rule"]["ApplyServerSideEncryptionByDefault"]
+        return default.get("KMSMasterKeyID") or None
+    return None
+
+
+def key_of_log_group(group: str, region: str) -> str | None:
+    """Give the ARN of the key that a log group is encrypted with, None if it is CloudWatch's own."""
+    return logs_backends[ACCOUNT][region].groups[group].kms_key_id or None
+
+
 def has_object(bucket: str, key: str) -> bool:
     """Tell whether an object exists."""
     with suppress(*_NOT_THERE):

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sandbox import Sandbox
 from sandbox.ec2 import Region, Snapshot, Volume
 
 PREFIX: Final = "ebs-backup:"
+DELETE_AFTER: Final = f"{PREFIX}DeleteAfter"
 ALARM: Final = "ebs-backup-failed-runs"
 
 
@@ -22,6 +23,7 @@ class Outcome:
     selected: int
     created: int
     already_there: int
+    announced: int
     deleted: int
 
 
@@ -73,6 +75,15 @@ class Account:
         self._aws.ec2.clock.sleep(self._aws.ec2.pending_seconds)
         self._aws.ec2.pending_seconds = 0
 
+    def wait(self, *, days: int) -> None:
+        """Let days pass: EC2's clock moves, and announcements come nearer to the function, whose clock stands still."""
+        self.move(days=days)
+        for region, snapshot in self.snapshots:
+            if text := snapshot.tags.get(DELETE_AFTER):
+                nearer = datetime.fromisoformat(text) - timedelta(days=days)
+                tag = {"Key": DELETE_AFTER, "Value": f"{nearer:%Y-%m-%dT%H:%M:%SZ}"}
+                self._aws.client("ec2", region=region.name).create_tags(Resources=[snapshot.id], Tags=[tag])
+
     def deny(self, name: str) -> None:
         """Deny a region, as a service control policy of the organization does."""
         self._aws.ec2.regions[name].denied = True
@@ -89,6 +100,7 @@ class Account:
             selected=totals[-1]["selected"],
             created=sum(each["created"] for each in totals),
             already_there=totals[0]["already_there"],
+            announced=sum(each["announced"] for each in totals),
             deleted=sum(each["deleted"] for each in totals),
         )
 
@@ -114,6 +126,15 @@ class Account:
         (alarm,) = self._aws.client("cloudwatch").describe_alarms(AlarmNames=[ALARM])["MetricAlarms"]
         return str(alarm["AlarmDescription"])
 
+    def announced(self, region: str) -> list[tuple[str, str, str]]:
+        """List the announced snapshots in a region: volume, time, and after which time by EC2's clock they may go."""
+        behind = datetime.now(UTC) - self.now()
+        here = (s for r, s in self.snapshots if r.name == region and s.tags.get(DELETE_AFTER))
+        found = sorted(here, key=lambda s: (s.volume_id, s.started), reverse=True)
+        times = [(s.started, datetime.fromisoformat(s.tags[DELETE_AFTER]) - behind) for s in found]
+        in_words = [(f"{taken:%Y-%m-%d %H:%M}", f"{after:%Y-%m-%d %H:%M}") for taken, after in times]
+        return [(s.volume_id, *words) for s, words in zip(found, in_words, strict=True)]
+
     def kept(self, region: str) -> Iterator[tuple[str, str, str]]:
         """Ask a dry run for the snapshots in a region that the retention keeps: volume, time and reasons."""
         answer = self._aws.client("lambda").invoke(
@@ -128,7 +149,8 @@ class Account:
 
     def page(self, run_id: str) -> bytes:
         """Return the report of a run, as a page; of a repeated run, the last one."""
-        pages = [found for found in self._reports() if run_id in found["Key"] and found["Key"].endswith(".html")]
+        in_key = run_id.replace(":", "")
+        pages = [found for found in self._reports() if in_key in found["Key"] and found["Key"].endswith(".html")]
         last = max(pages, key=lambda found: found["LastModified"])
         return bytes(self._aws.client("s3").get_object(Bucket=self._bucket(), Key=last["Key"])["Body"].read())
 
@@ -166,8 +188,16 @@ def _totals(logs: str) -> dict[str, int]:
 def _history(snapshot: Snapshot, days: int) -> Iterator[Snapshot]:
     for day in range(1, days + 1):
         taken = snapshot.started - timedelta(days=day)
-        tags = {**snapshot.tags, f"{PREFIX}RunId": f"{taken:%Y-%m-%dT03:00:00Z}"}
-        yield Snapshot(f"{snapshot.id}{day:02}", snapshot.volume_id, taken, taken, size=snapshot.size, tags=tags)
+        run_id = f"{taken:%Y-%m-%dT03:00:00Z}"
+        yield Snapshot(
+            f"{snapshot.id}{day:02}",
+            snapshot.volume_id,
+            taken,
+            taken,
+            size=snapshot.size,
+            description=snapshot.description.replace(snapshot.tags[f"{PREFIX}RunId"], run_id),
+            tags={**snapshot.tags, f"{PREFIX}RunId": run_id},
+        )
 
 
 def _row(region: Region, snapshot: Any) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
 """What the demonstration shows, in order: a backup, a denied region and its remedy, retention, and the end."""
 
+import re
 from pathlib import Path
 from typing import Final
 
-from sandbox.demo.account import ALARM, Account, Outcome, why_not
+from sandbox.demo.account import ALARM, PREFIX, Account, Outcome, why_not
 from sandbox.demo.screen import Screen
 from sandbox.terraform import Terraform
 
@@ -24,13 +25,13 @@ RETENTION: Final = """
     weekly = 4
   }
 """
-LOOSER: Final = """
-  max_deletions_percent = 100
-"""
+CONFIRMED: Final = re.compile(r'confirmed_retention = "\w+"')
+DELAY_DAYS: Final = 3
+"""The module's default for `deletion_delay_days`."""
 
 
 class Story:
-    """The demonstration: three days in an account, ending today."""
+    """The demonstration: six days in an account, ending today."""
 
     def __init__(self, screen: Screen, account: Account, terraform: Terraform) -> None:
         self._screen = screen
@@ -40,7 +41,7 @@ class Story:
 
     def tell(self) -> None:
         """Show it all, from an account with no backup to one in which only the backups are left."""
-        self._account.move(days=-2)
+        self._account.move(days=-2 - DELAY_DAYS)
         self._introduce()
         self._back_up()
         self._meet_a_denied_region()
@@ -94,12 +95,20 @@ class Story:
         self._add(RETENTION)
         self._next_day()
         self._screen.say(
-            "\nA mistake must not empty an account, so the deletion brake held. The message in the queue says:"
+            "\nUntil now every snapshot was kept. A mistake must not empty an account, so the deletion brake held. "
+            "The message in the queue says:"
         )
-        self._screen.quote(self._account.failure())
-        self._screen.say("You do want them gone, so you raise the limit:")
-        self._add(LOOSER)
-        self._repeat("You repeat the run")
+        message = self._account.failure()
+        self._screen.quote(message)
+        self._screen.say("You do want them gone, so you confirm this retention by its code:")
+        self._add(f"\n  {CONFIRMED.findall(message)[0]}\n")
+        self._repeat("You repeat the run; it announces the deletions by tags, and deletes nothing")
+        self._show_what_is_announced()
+        self._screen.say(
+            f"\n{DELAY_DAYS} days pass. Until then the tag [bold]{PREFIX}Hold[/] would keep a snapshot for ever."
+        )
+        self._account.wait(days=DELAY_DAYS)
+        self._tick("The schedule starts the run of")
         self._show_what_is_kept()
 
     def _end(self) -> None:
@@ -154,6 +163,12 @@ class Story:
         self._screen.table("Left out", "Region", "Volume", "Reason", rows=rows)
         self._screen.say()
 
+    def _show_what_is_announced(self) -> None:
+        announced = self._account.announced(SHOWN)
+        volume_id = announced[0][0]
+        rows = ((taken, after) for volume, taken, after in announced if volume == volume_id)
+        self._screen.table(f"Announced of {volume_id}", "Taken at", "May be deleted after", rows=rows)
+
     def _show_what_is_kept(self) -> None:
         kept = list(self._account.kept(SHOWN))
         volume_id = kept[0][0]
@@ -167,6 +182,7 @@ def _in_words(outcome: Outcome) -> str:
         "volumes selected": outcome.selected,
         "snapshots created": outcome.created,
         "already there": outcome.already_there,
+        "deletions announced": outcome.announced,
         "old snapshots deleted": outcome.deleted,
     }
     return ": ".join((how, ", ".join(f"{count} {what}" for what, count in counts.items() if count)))
