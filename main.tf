@@ -46,7 +46,7 @@ locals {
     request_rates                  = var.request_rates
     request_bursts                 = var.request_bursts
   }
-  state_machine_settings = { rounds_prefix = local.rounds_prefix, max_rounds = local.max_rounds }
+  state_machine_settings = { rounds_prefix = local.rounds_prefix, max_rounds = local.max_rounds, max_run_seconds = local.execution_timeout_seconds }
   environment            = { POLICY = local.deployment }
 
   # Lambda limits the bytes of the environment as JSON text. length() would count characters.

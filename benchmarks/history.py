@@ -43,7 +43,7 @@ class History:
         return cls(tuple(sorted(days)), days - kept(yesterday))
 
     def snapshots(self, volume: Volume, region: str) -> Iterator[Snapshot]:
-        """Make the snapshots of a volume, completed and tagged as the module tags them; those that are due are announced."""
+        """Make a volume's snapshots, completed and tagged as the module does it; those that are due are announced."""
         random = Random(volume.id)  # noqa: S311 - names, no secrets
         for day in self.days:
             at = datetime.combine(day, _HOUR)

@@ -1,6 +1,6 @@
 """The one writer of generated blocks: fills each marked block of the pages; must not know what a block says.
 
-    PYTHONPATH=function python -m tools.docs
+    make docs
 
 fills the pages anew; a test tells when one is out of date. A block stands between `<!-- kind: name -->` and
 `<!-- /kind -->`, or without a name if there is one of its kind.

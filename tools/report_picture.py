@@ -1,6 +1,6 @@
 """The picture of a run report that the documentation shows.
 
-    PYTHONPATH=function python -m tools.report_picture docs/report.png
+    .venv/bin/python -m tools.report_picture docs/report.png
 
 takes it with a headless Chromium. The page is made by the code that makes everybody's.
 """

@@ -9,10 +9,11 @@ from unittest import mock
 import boto3
 
 from ebs_backup.aws import clients
+from ebs_backup.aws.clock import Clock
 from sandbox.ec2 import Simulator, attach
 
 
-class SimulatedTime:
+class SimulatedTime(Clock):
     """The function's clock, driven by the simulator's: waiting takes no time and moves EC2's clock along."""
 
     def __init__(self, simulator: Simulator) -> None:

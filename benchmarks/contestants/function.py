@@ -6,6 +6,7 @@ Leaves out what comes before a run and after its report: the handler, metrics, w
 import logging
 import os
 from collections.abc import Collection
+from typing import TYPE_CHECKING, cast
 
 from benchmarks.timescale import Timescale
 from ebs_backup.model.deployment import parse_deployment
@@ -14,6 +15,9 @@ from ebs_backup.model.values import CREATING
 from ebs_backup.report.document import report
 from ebs_backup.report.region import RegionResult
 from ebs_backup.runs.backup import run
+
+if TYPE_CHECKING:
+    from ebs_backup.aws.clock import Clock
 
 _INVOCATION_SECONDS = 865.0
 """Lambda's longest time for one invocation, less what the function keeps for its end."""
@@ -29,9 +33,9 @@ def back_up(timescale: Timescale) -> Collection[str]:
 
     done = run(
         parse_deployment(os.environ["POLICY"]),
-        Request(run_id="benchmark"),
+        Request(run_id="benchmark", expires=True),
         home_region=os.environ["AWS_REGION"],
-        clock=timescale,
+        clock=cast("Clock", timescale),  # has all that a clock has, but cannot know the function
         deadline=timescale.now() + _INVOCATION_SECONDS,
         watch=watch,
     )

@@ -4,7 +4,7 @@ Whatever is wrong with them is an InputError that says what to do.
 """
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -58,12 +58,17 @@ class Account:
         return tuple(sorted(region["RegionName"] for region in answer["Regions"]))
 
 
-def open_account(profile: str | None, regions: Sequence[str], excluded: Sequence[str]) -> Account:
-    """Find credentials and home region; raise InputError if either is missing, or if a region is named that is none."""
+def open_account(
+    make_session: Callable[[], boto3.Session], profile: str | None, regions: Sequence[str], excluded: Sequence[str]
+) -> Account:
+    """Find credentials and home region; raise InputError if either is missing, or if a region is named that is none.
+
+    The session is made once the profile is the process's own.
+    """
     if profile:
         _use_profile(profile)
     try:
-        session = boto3.Session()
+        session = make_session()
         credentials = session.get_credentials()
         if credentials is None:
             raise InputError(_NONE)
@@ -74,6 +79,8 @@ def open_account(profile: str | None, regions: Sequence[str], excluded: Sequence
         raise InputError(_NONE) from None
     except (SSOError, TokenRetrievalError) as error:
         raise InputError(f"{error}. Sign in with `aws sso login`") from None
+    except OSError as error:  # a helper program of the profile, or a file
+        raise InputError(f"cannot get AWS credentials: {error.strerror}: {error.filename}") from None
     except (BotoCoreError, ClientError) as error:
         raise InputError(f"cannot get AWS credentials: {error}") from None
     _check_names(session, (*regions, *excluded))

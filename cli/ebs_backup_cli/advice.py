@@ -1,12 +1,31 @@
-"""What an operator can do next, a sentence or two each."""
+"""Advice on the operator's next step, a sentence or two each."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 
+from ebs_backup.model.codes import Kind, meaning
 from ebs_backup_cli.preview import Preview
 
 # An invocation of Lambda takes 15 minutes at most; the last of them are for the report.
 _INVOCATION_SECONDS = 14 * 60
+
+_BY_KIND = {
+    Kind.THROTTLED: "Other callers use up the account's rate of EC2 calls there. Try again in a few minutes.",
+    Kind.AMBIGUOUS: "EC2 did not answer there. Try again. If it goes on, see the AWS Health Dashboard.",
+}
+_BY_CODE = {
+    ("UnauthorizedOperation", "AccessDenied"): (
+        "Your credentials may not do this there: the message says which policy forbids it. Ask for the permission, or "
+        "leave the region out with --exclude-region."
+    ),
+    ("AuthFailure", "OptInRequired", "InvalidClientTokenId", "UnrecognizedClientException"): (
+        "The region does not take your credentials: most often it is not enabled for the account. Enable it, or leave "
+        "it out with --exclude-region."
+    ),
+    ("RequestExpired", "ExpiredToken", "SignatureDoesNotMatch"): (
+        "Your credentials have expired, or your computer's clock is wrong. Renew the credentials and try again."
+    ),
+}
 
 
 def problems(preview: Preview, timeout: float) -> Iterator[str]:
@@ -16,9 +35,15 @@ def problems(preview: Preview, timeout: float) -> Iterator[str]:
     regions: dict[str, list[str]] = defaultdict(list)
     for each in preview.regions:
         if each.problem and each.problem.code and not each.denied_as_expected:
-            regions[each.remedy].append(each.region)
+            regions[_remedy(each.problem.code)].append(each.region)
     for remedy, names in regions.items():
         yield f"{', '.join(names)}: not read. {remedy}"
+
+
+def _remedy(code: str) -> str:
+    """Return what a person at a terminal can do about an error: there is no run role, and no next run."""
+    entry = meaning(code)
+    return _BY_KIND.get(entry.kind) or next((text for codes, text in _BY_CODE.items() if code in codes), entry.remedy)
 
 
 def brakes(preview: Preview) -> Iterator[str]:
@@ -26,8 +51,8 @@ def brakes(preview: Preview) -> Iterator[str]:
     held = [each.region for each in preview.regions if each.plan and each.plan.brake]
     if held:
         yield (
-            f"{', '.join(held)}: the brake holds back all deletions. If every snapshot that is due may go, raise "
-            "max_deletions_percent or max_deletions_per_run for one run."
+            f"{', '.join(held)}: the brake holds back what is due. If all of it may go, set confirmed_retention = "
+            f'"{preview.deployment.terms.code}".'
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar, get_type_hints
 
 import typer
 
-from ebs_backup_cli.errors import ExitCode, InputError
+from ebs_backup_cli.errors import ExitCode, InputError, OutputError
 
 Options = TypeVar("Options")
 
@@ -36,19 +36,17 @@ def _parameter(field: "Field[Any]", types: dict[str, Any]) -> inspect.Parameter:
 
 def _end(command: Callable[[], ExitCode]) -> ExitCode:
     try:
-        code = command()
-        sys.stdout.flush()
+        return command()
     except InputError as error:
         print(f"ebs-backup: {error}", file=sys.stderr)
         return ExitCode.BAD_INPUT
-    except OSError as error:
+    except OutputError as error:
         # The interpreter flushes stdout once more at its end: https://docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
+        if error.reader_has_left:
             return ExitCode.BROKEN_PIPE
-        print(f"ebs-backup: cannot write the output: {error.strerror}", file=sys.stderr)
+        print(f"ebs-backup: {error}", file=sys.stderr)
         return ExitCode.BAD_INPUT
     except KeyboardInterrupt:
         print("\nebs-backup: interrupted", file=sys.stderr, flush=True)
         os._exit(ExitCode.INTERRUPTED)  # a normal end waits for the threads that still read
-    return code

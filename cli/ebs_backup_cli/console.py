@@ -10,10 +10,25 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from ebs_backup_cli.errors import OutputError
 
-def stdout() -> Console:
-    """Return the console for data; it is no terminal if somebody reads it through a pipe."""
-    return Console(highlight=False, emoji=False)
+
+class _Stdout(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would end the process
+
+
+@contextmanager
+def output() -> Iterator[Console]:
+    """Give the console for data, no terminal if somebody reads it through a pipe; raise OutputError if it fails.
+
+    Whatever writes to stdout does so in this context.
+    """
+    try:
+        yield _Stdout(highlight=False, emoji=False)
+        sys.stdout.flush()
+    except OSError as error:
+        raise OutputError(error) from error
 
 
 def stderr() -> Console:
@@ -32,8 +47,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[str], object]]:
 
 
 def say(*notes: str) -> None:
-    """Write notes to stderr, a line each, after whatever went to stdout."""
-    sys.stdout.flush()
+    """Write notes to stderr, a line each."""
     write(stderr(), *notes)
 
 

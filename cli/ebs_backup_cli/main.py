@@ -15,6 +15,7 @@ Exit codes:
   1    a region could not be read, or the deletion brake would hold
   2    bad input: an option, a file, missing or expired credentials, no region
   130  interrupted by Ctrl-C
+  141  the reader of the output has left: a pipe into head, for example
 
 \b
 Environment:

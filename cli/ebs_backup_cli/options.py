@@ -27,7 +27,7 @@ class AwsOptions:
     ] = None
     timeout: Annotated[
         float,
-        typer.Option(metavar="SECONDS", help="Stop reading after so many seconds.  [900]", show_default=False),
+        typer.Option(metavar="SECONDS", help="Stop reading after this time.  [900]", show_default=False),
     ] = 900
 
 
@@ -57,11 +57,11 @@ class DeploymentOptions(AwsOptions):
     orphan_retention_days: Annotated[
         int | None, typer.Option(metavar="DAYS", help="As the module's variable of that name.")
     ] = None
-    max_deletions_per_run: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="As the module's variable of that name.")
+    confirmed_retention: Annotated[
+        str | None, typer.Option(metavar="CODE", help="As the module's variable of that name.")
     ] = None
-    max_deletions_percent: Annotated[
-        int | None, typer.Option(metavar="PERCENT", help="As the module's variable of that name.")
+    deletion_delay_days: Annotated[
+        int | None, typer.Option(metavar="DAYS", help="As the module's variable of that name.")
     ] = None
     recovery_point_objective_hours: Annotated[
         float | None, typer.Option(metavar="HOURS", help="As the module's variable of that name.")
@@ -73,8 +73,8 @@ _AS_THEY_ARE = (
     "name",
     "tag_prefix",
     "orphan_retention_days",
-    "max_deletions_per_run",
-    "max_deletions_percent",
+    "confirmed_retention",
+    "deletion_delay_days",
     "recovery_point_objective_hours",
 )
 

@@ -1,12 +1,11 @@
-"""What `ebs-backup plan` shows: what becomes of each volume and of each snapshot, and the totals."""
+"""The output of `ebs-backup plan`: what becomes of each volume and of each snapshot, and the totals."""
 
 from collections.abc import Iterator
 
 from rich.console import Console
 
-from ebs_backup.model.limits import limits
 from ebs_backup.model.retention import in_words
-from ebs_backup.model.values import Create, Delete, Plan, Tag, Verdict
+from ebs_backup.model.values import Announce, Create, Delete, Plan, Tag, Verdict
 from ebs_backup_cli import advice, tables
 from ebs_backup_cli.console import write
 from ebs_backup_cli.estimate import seconds_at_least
@@ -15,6 +14,7 @@ from ebs_backup_cli.options import DeploymentOptions
 from ebs_backup_cli.preview import Preview
 from ebs_backup_cli.tables import Column, Row, Table
 
+_MINUTE = "%Y-%m-%d %H:%M"
 _VOLUMES = (
     Column("INSTANCE"),
     Column("DEVICE"),
@@ -27,12 +27,20 @@ _VOLUMES = (
 _SNAPSHOTS = (
     Column("ACTION", coloured=True),
     Column("TAKEN (UTC)"),
+    Column("GOES AFTER (UTC)"),
     Column("BACKUP OF"),
     Column("SNAPSHOT"),
     Column("VOLUME", for_scripts=True),
     Column("WHY", fold=True),
 )
-_COLOURS = {"keep": "dim", "delete": "red", "due": "yellow"}
+_COLOURS = {
+    "keep": "dim",
+    "withdraw": "green",
+    "announce": "yellow",
+    "wait": "yellow",
+    "delete": "red",
+    "due": "magenta",
+}
 
 
 def show(preview: Preview, names: Names, console: Console) -> None:
@@ -79,18 +87,27 @@ def _volume(plan: Plan, names: Names, id_: str, *, key: str, colour: str, what: 
 
 
 def _snapshots(plan: Plan, names: Names) -> Iterator[Row]:
+    actions = {a.snapshot_id: a for a in plan.actions if isinstance(a, (Announce, Delete))}
     for verdict in plan.verdicts:
-        what, snapshot = _fate(plan, verdict), verdict.snapshot
-        taken, label = f"{snapshot.started_at:%Y-%m-%d %H:%M}", names.label(snapshot.volume_id)
-        cells = what, taken, label, snapshot.id, snapshot.volume_id, ", ".join(verdict.reasons)
+        snapshot = verdict.snapshot
+        action = actions.get(snapshot.id)
+        what = _fate(plan, verdict, action)
+        taken, label = f"{snapshot.started_at:{_MINUTE}}", names.label(snapshot.volume_id)
+        after = (action.delete_after if isinstance(action, Announce) else None) or verdict.delete_after
+        goes_after = f"{after:{_MINUTE}}" if after else ""
+        cells = what, taken, goes_after, label, snapshot.id, snapshot.volume_id, ", ".join(verdict.reasons)
         yield Row(plan.region, snapshot.id, _COLOURS[what], cells)
 
 
-def _fate(plan: Plan, verdict: Verdict) -> str:
+def _fate(plan: Plan, verdict: Verdict, action: Announce | Delete | None) -> str:
     """Return what becomes of a snapshot; what is due stays as long as the brake holds."""
+    if isinstance(action, Delete):
+        return "delete"
+    if action:
+        return "announce" if action.delete_after else "withdraw"
     if verdict.keep:
         return "keep"
-    return "due" if plan.brake else "delete"
+    return "due" if plan.brake else "wait"
 
 
 def _regions(preview: Preview) -> Iterator[str]:
@@ -101,7 +118,7 @@ def _regions(preview: Preview) -> Iterator[str]:
             what = ": ".join(filter(None, (problem.operation, problem.code, problem.message)))
             yield f"{each.region}: not read{expected}: {what}"
         if each.plan and each.plan.brake:
-            yield f"{each.region}: deletion brake: {each.plan.brake}; nothing is deleted"
+            yield f"{each.region}: deletion brake: {each.plan.brake}"
     if empty := [each.region for each in preview.regions if each.plan and _is_empty(each.plan)]:
         yield f"Nothing in {', '.join(empty)}."
 
@@ -113,6 +130,9 @@ def _is_empty(plan: Plan) -> bool:
 def _totals(preview: Preview, plans: list[Plan]) -> Iterator[str]:
     creates = [action for plan in plans for action in plan.actions if isinstance(action, Create)]
     deletes = sum(isinstance(action, Delete) for plan in plans for action in plan.actions)
+    announces = [action for plan in plans for action in plan.actions if isinstance(action, Announce)]
+    withdraws = sum(action.delete_after is None for action in announces)
+    waits = sum(region.waiting for region in preview.report.regions.values())
     keeps = sum(verdict.keep for plan in plans for verdict in plan.verdicts)
     volumes = [volume for create in creates for volume in create.volumes]
     sets = sum(create.is_set for create in creates)
@@ -121,7 +141,8 @@ def _totals(preview: Preview, plans: list[Plan]) -> Iterator[str]:
     there = sum(len(plan.already_there) for plan in plans)
     yield (
         f"Snapshots: {len(volumes)} to create ({counted(sets, 'crash-consistent set')}; {size:,} GiB of volumes), "
-        f"{deletes} to delete, {keeps} to keep{f', {there} already there' if there else ''}."
+        f"{len(announces) - withdraws} to announce, {deletes} to delete, {keeps} to keep"
+        f"{_if_any(waits, 'announced before')}{_if_any(withdraws, 'no longer to go')}{_if_any(there, 'already there')}."
     )
     unread = sum(each.problem is not None and not each.denied_as_expected for each in preview.regions)
     yield (
@@ -130,10 +151,13 @@ def _totals(preview: Preview, plans: list[Plan]) -> Iterator[str]:
     )
 
 
+def _if_any(number: int, words: str) -> str:
+    return f", {number} {words}" if number else ""
+
+
 def _seconds(preview: Preview, plans: list[Plan]) -> float:
     """Return what the slowest region needs: they go at the same time."""
-    buckets = limits(preview.deployment.request_bursts, preview.deployment.request_rates)
-    return max((seconds_at_least(plan, buckets) for plan in plans), default=0.0)
+    return max((seconds_at_least(plan, preview.deployment.limits) for plan in plans), default=0.0)
 
 
 def _duration(seconds: float) -> str:

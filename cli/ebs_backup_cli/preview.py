@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from ebs_backup.aws.clock import Clock, SystemClock
-from ebs_backup.model.codes import remedy
+from ebs_backup.aws import clients
+from ebs_backup.aws.clock import Clock
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request, RequestError, parse_request, regions_to_visit
 from ebs_backup.model.values import Plan, Problem
@@ -40,15 +40,10 @@ class RegionPreview:
     problem: Problem | None
     denied_as_expected: bool
 
-    @property
-    def remedy(self) -> str:
-        """What to do about its problem."""
-        return remedy(self.problem.code) if self.problem else ""
-
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run would do, in the order of the regions' names; `report` is the run's."""
+    """The result of a dry run, in the order of the regions' names; `report` is the run's."""
 
     deployment: Deployment
     regions: tuple[RegionPreview, ...]
@@ -114,11 +109,11 @@ def prepare(options: DeploymentOptions) -> DryRun:
     logging.getLogger("ebs_backup").addHandler(logging.NullHandler())  # the command says what there is to say
     if not 0 < options.timeout < math.inf:
         raise InputError(f"--timeout must be a number of seconds above 0; got: {options.timeout:g}")
-    clock, deployment = SystemClock(), read_deployment(options)
+    clock, deployment = Clock(), read_deployment(options)
     deadline = clock.now() + options.timeout
     try:
-        request = parse_request(_payload(options), "", deployment)
-        account = open_account(options.profile, request.regions, options.exclude_region or ())
+        request = parse_request(_payload(options), "", deployment, clock.utc())
+        account = open_account(clients.session, options.profile, request.regions, options.exclude_region or ())
         if not (request.regions or deployment.regions):
             deployment = replace(deployment, regions=account.enabled_regions())
         regions_to_visit(deployment, request, ())

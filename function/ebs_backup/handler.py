@@ -9,7 +9,7 @@ import os
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from ebs_backup.aws.clock import SystemClock
+from ebs_backup.aws.clock import Clock
 from ebs_backup.model.deployment import parse_deployment
 from ebs_backup.model.request import parse_request
 from ebs_backup.model.time_budget import working_seconds
@@ -21,7 +21,7 @@ logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 class Context(Protocol):
-    """What the function uses of Lambda's context object."""
+    """The part of Lambda's context object that the function uses."""
 
     aws_request_id: str
 
@@ -34,13 +34,13 @@ def lambda_handler(event: Any, context: Context) -> dict[str, Any]:
 
     Raises RunFailed, at the very end, if a run left anything undone.
     """
-    clock = SystemClock()
+    clock = Clock()
     deadline = clock.now() + working_seconds(context.get_remaining_time_in_millis())
     deployment, home_region = parse_deployment(os.environ["POLICY"]), os.environ["AWS_REGION"]
     if isinstance(event, dict) and "step" in event:
         from ebs_backup.runs.rounds import Steps  # noqa: PLC0415 - a cold start without the state machine is quicker for it
 
         return Steps(deployment, home_region, clock, deadline).take(event)
-    request = parse_request(event, context.aws_request_id, deployment)
+    request = parse_request(event, context.aws_request_id, deployment, clock.utc())
     done = run(deployment, request, home_region=home_region, clock=clock, deadline=deadline)
-    return asdict(publish(done).report)
+    return asdict(publish(done, clock, deadline).report)

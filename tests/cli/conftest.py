@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-import boto3
 import pytest
 from typer.testing import CliRunner
 
@@ -43,15 +42,13 @@ class Command:
 def command(
     connect: Connect,  # noqa: ARG001, F811
     clock: SimulatedTime,  # noqa: F811
-    session: boto3.Session,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> Command:
     for name in ("NO_COLOR", "FORCE_COLOR", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setattr(boto3, "Session", lambda: session)
-    monkeypatch.setattr(preview, "SystemClock", lambda: clock)
+    monkeypatch.setattr(preview, "Clock", lambda: clock)
     return Command()
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from sandbox import Sandbox
 from sandbox.estate import DEMO
 
 ROOT = Path(__file__).parents[2]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 pytestmark = pytest.mark.xdist_group("distribution")
 
@@ -56,12 +58,12 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[I
 def test_wheel_holds_both_packages_and_their_types(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
-    assert {name.split("/")[0] for name in names} == {"ebs_backup", "ebs_backup_cli", "ebs_backup-0.1.0.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"ebs_backup", "ebs_backup_cli", f"ebs_backup-{VERSION}.dist-info"}
     assert {"ebs_backup/py.typed", "ebs_backup_cli/py.typed"} <= set(names)
 
 
 def test_installed_command_knows_its_version(command: Installed) -> None:
-    assert command("--version").stdout == "ebs-backup 0.1.0\n"
+    assert command("--version").stdout == f"ebs-backup {VERSION}\n"
 
 
 def test_installed_plan_names_instances(command: Installed) -> None:

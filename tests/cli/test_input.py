@@ -16,7 +16,7 @@ from tests.unit.builders import REGION
         (["--retention", "dayly=7"], "retention keys must be among .*; got: dayly"),
         (["--retention", "daily"], "--retention must be rules such as daily=7,weekly=4; got: daily"),
         (["--orphan-retention-days", "0"], "orphan_retention_days must be 1 or more; got: 0"),
-        (["--max-deletions-percent", "half"], "Invalid value for '--max-deletions-percent'"),
+        (["--deletion-delay-days", "half"], "Invalid value for '--deletion-delay-days'"),
         (["--timeout", "0"], "--timeout must be a number of seconds above 0; got: 0"),
         (["--deployment", "/nowhere.json"], "cannot read /nowhere.json: No such file or directory"),
         (["--deployment", "/"], "cannot read /: Is a directory"),

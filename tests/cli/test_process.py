@@ -1,15 +1,23 @@
 """The command as a process: what only a process can show."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from ebs_backup_cli.errors import ExitCode
+
 PROGRAM = str(Path(sys.executable).with_name("ebs-backup"))
+RUNS = Path(__file__).parents[2] / "docs" / "runs.md"
+# A plan that comes to its end and has something to show, although nobody answers.
+UNREACHABLE = ("--region", "eu-west-1", "--timeout", "1")
+NOBODY = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
@@ -24,6 +32,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def run(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [PROGRAM, *arguments]
     return subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def write_to(file: IO[str], *arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [PROGRAM, *arguments]
+    return subprocess.run(
+        command, check=False, env=environment, stdout=file, stderr=subprocess.PIPE, text=True, timeout=120
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,6 +69,48 @@ def test_profile_counts_for_more_than_keys(environment: dict[str, str], tmp_path
     done = run("plan", "--profile", "ops", environment=environment | KEYS)
 
     assert "cannot get AWS credentials: Error when retrieving credentials from custom-process" in done.stderr
+
+
+def test_missing_credential_helper_is_said_in_a_sentence(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[profile ops]\nregion = eu-west-1\ncredential_process = /nowhere/helper\n")
+
+    done = run("plan", "--profile", "ops", environment=environment)
+
+    message = "cannot get AWS credentials: No such file or directory: /nowhere/helper"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"ebs-backup: {message}\n")
+
+
+def test_credentials_are_asked_for_once(environment: dict[str, str], tmp_path: Path) -> None:
+    helper = tmp_path / "helper"
+    helper.write_text(f"""#!/bin/sh
+echo asked >> {tmp_path}/asked
+echo '{{"Version": 1, "AccessKeyId": "test", "SecretAccessKey": "test"}}'
+""")
+    helper.chmod(0o700)
+    (tmp_path / "config").write_text(f"[profile ops]\ncredential_process = {helper}\n")
+
+    done = run("plan", "--profile", "ops", *UNREACHABLE, environment=environment | NOBODY)
+
+    assert done.returncode == 1
+    assert (tmp_path / "asked").read_text() == "asked\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_reader_that_leaves_ends_the_command_quietly(environment: dict[str, str], options: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        done = write_to(closed, "plan", *UNREACHABLE, *options, environment=environment | KEYS | NOBODY)
+
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_full_disk_is_said_in_a_sentence(environment: dict[str, str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = write_to(full, "plan", *UNREACHABLE, environment=environment | KEYS | NOBODY)
+
+    message = "cannot write the output: No space left on device"
+    assert (done.returncode, done.stderr) == (2, f"ebs-backup: {message}\n")
 
 
 def test_expired_sign_in_is_said_in_a_sentence(environment: dict[str, str], tmp_path: Path) -> None:
@@ -100,10 +157,19 @@ def test_help_imports_neither_boto3_nor_rich(environment: dict[str, str]) -> Non
     assert "ebs_backup_cli.main" in imported
 
 
-def test_help_documents_the_exit_codes(environment: dict[str, str]) -> None:
+@pytest.mark.parametrize("code", ExitCode)
+def test_exit_code_is_in_the_help(code: ExitCode, environment: dict[str, str]) -> None:
     done = run("--help", environment=environment)
 
-    assert "1    a region could not be read, or the deletion brake would hold" in done.stdout
+    assert re.search(rf"^ +{code:d} +\w", done.stdout, re.MULTILINE)
+
+
+def test_completion_is_offered_and_documented(environment: dict[str, str]) -> None:
+    shown = run("--show-completion", "bash", environment=environment)
+
+    assert "_EBS_BACKUP_COMPLETE=complete_bash" in shown.stdout
+    assert "--install-completion" in run("--help", environment=environment).stdout
+    assert "ebs-backup --install-completion" in RUNS.read_text("utf-8")
 
 
 def test_no_command_shows_the_help(environment: dict[str, str]) -> None:

@@ -31,10 +31,10 @@ WORDS = {"as", "by", "in", "and", "desc", "count", "latest", "ispresent"}
 NOT_OURS = re.compile(r"@timestamp|type|record\.[\w.]+")
 
 
-RUN = {"run_id": "r", "execution": "e", "dry_run": False, "started_at": "2026-11-23T03:00:00Z"}
+BEGIN = {"step": "begin", "event": {}, "execution": "e"}
 ROUND = {
     "step": "visit",
-    "run": RUN | {"narrowed": False, "regions": 2},
+    "run": {"run_id": "e", "execution": "e", "dry_run": False},
     "region": "eu-west-1",
     "round": 1,
     "stalled": 0,
@@ -77,10 +77,11 @@ def events(
     """Return what is logged by a run that meets with all sorts of trouble, and by a round, as Lambda's runtime does."""
     deployment = {"name": "nightly", "retention": {"last": 2}, "regions": ["eu-west-1", "us-east-1"]}
     deployment |= {"report_bucket": "bucket", "report_prefix": "reports/", "rounds_prefix": "rounds/"}
-    monkeypatch.setattr(s3, "_client", Bucket)
+    bucket = Bucket()
+    monkeypatch.setattr(s3, "_client", lambda: bucket)
     monkeypatch.setenv("POLICY", json.dumps(deployment))
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.setattr(handler, "SystemClock", lambda: clock)
+    monkeypatch.setattr(handler, "Clock", lambda: clock)
     add_volumes(ec2, 3)
     add_instance(ec2, "i-1", "vol-old")
     add_instance(ec2, "i-2", "vol-shared")
@@ -92,8 +93,9 @@ def events(
         ec2.inject(Fault(action, resource=resource, code="InvalidParameterValue", times=1))
     ec2.regions["us-east-1"].denied = True
     with caplog.at_level(logging.INFO), pytest.raises(RunFailed):
-        handler.lambda_handler({}, Context())
+        handler.lambda_handler({"expire": True}, Context())
     with caplog.at_level(logging.INFO):
+        handler.lambda_handler(BEGIN, Context())
         handler.lambda_handler(ROUND, Context())
     return [json.loads(JsonFormatter().format(record)) for record in caplog.records]
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from botocore import xform_name
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request, parse_request
 from tests.docs.markdown import PAGES, ROOT, codes, commands, headings, links, name
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html
 OPTIONS_OF_EVERY_COMMAND = {"--region", "--query", "--output", "--cli-binary-format", "--cli-read-timeout"}
@@ -77,7 +80,7 @@ def test_commands_read_outputs_of_an_example(page: Path) -> None:
 @every_page
 def test_function_takes_the_payloads(page: Path) -> None:
     for payload in _payloads(page.read_text("utf-8")):
-        assert isinstance(parse_request(json.loads(payload), "request-id", Deployment(name="ebs-backup")), Request)
+        assert isinstance(parse_request(json.loads(payload), "request-id", Deployment(name="ebs-backup"), NOW), Request)
 
 
 def test_readme_shows_every_key_of_a_payload() -> None:

@@ -1,11 +1,14 @@
 """The pages keep the rules of prose that CONTRIBUTING.md states, as far as they can be measured."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 
 import pytest
 
+from ebs_backup.model.codes import ENTRIES
 from tests.docs.markdown import GENERATED, ROOT, name, rows, sentences
 
 README = ROOT / "README.md"
@@ -18,6 +21,9 @@ FEWEST = 3  # a bold word that opens an item is no sentence
 OPENERS = re.compile(r"(Of|What|Whether|Needed are)\b")
 RIDDLES = re.compile(r"\b(be it|nor|but for|so many)\b", re.IGNORECASE)
 
+CODE = [path for folder in ("cli", "function") for path in sorted((ROOT / folder).rglob("*.py"))]
+LONGEST_NAME = 60  # of a test, `test_` not counted
+
 every_page = pytest.mark.parametrize("page", PAGES, ids=name)
 
 
@@ -28,6 +34,29 @@ def _length(sentence: str) -> int:
 def _all_sentences(page: Path) -> list[str]:
     text = page.read_text("utf-8")
     return [*sentences(text), *sentences(text, of_tables=True)]
+
+
+def _alarms() -> Iterator[str]:
+    """Yield the lines of the alarms' descriptions; a value that Terraform puts in counts as a word."""
+    for text in re.findall(r"description\s*= (?:trimspace\()?<<-EOT\n(.*?)\n\s*EOT", _terraform("alerts"), re.DOTALL):
+        yield from map(str.strip, text.splitlines())
+
+
+def _refusals() -> list[str]:
+    return re.findall(r'error_message = "(.*)"$', _terraform("variables"), re.MULTILINE)
+
+
+def _terraform(file: str) -> str:
+    return re.sub(r"\$\{(?:[^{}]|\{[^{}]*\})*\}", "value", (ROOT / f"{file}.tf").read_text("utf-8"))
+
+
+MESSAGES = {"alarms": list(_alarms()), "refusals": _refusals(), "remedies": [entry.remedy for entry in ENTRIES]}
+
+
+def _docstrings(file: Path) -> Iterator[str]:
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef
+    documented = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, kinds)]
+    return filter(None, map(ast.get_docstring, documented))
 
 
 @every_page
@@ -68,3 +97,22 @@ def test_descriptions_are_short() -> None:
 
     assert described
     assert [key for key, text in described.items() if _length(text) >= LONGEST_DESCRIPTION] == []
+
+
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_messages_follow_the_rules_of_pages(kind: str) -> None:
+    said = [sentence for text in MESSAGES[kind] for sentence in sentences(text)]
+
+    assert len(said) > 10
+    assert [each for each in said if _length(each) > LONGEST or OPENERS.match(each) or RIDDLES.search(each)] == []
+
+
+@pytest.mark.parametrize("file", CODE, ids=name)
+def test_docstrings_open_straight_and_have_no_riddle(file: Path) -> None:
+    assert [text for text in _docstrings(file) if OPENERS.match(text) or RIDDLES.search(text)] == []
+
+
+def test_names_of_tests_are_short() -> None:
+    found = (re.findall(r"def test_(\w+)", file.read_text("utf-8")) for file in ROOT.glob("tests/**/test_*.py"))
+
+    assert [each for names in found for each in names if len(each) >= LONGEST_NAME] == []

@@ -19,7 +19,7 @@ def _help(*command: str) -> str:
 
 @pytest.fixture(scope="module")
 def options() -> set[str]:
-    return set(re.findall(r"--[a-z-]+", _help("plan") + _help("report")))
+    return set(re.findall(r"--[a-z-]+", _help() + _help("plan") + _help("report")))
 
 
 def test_options_of_the_command_exist(options: set[str]) -> None:

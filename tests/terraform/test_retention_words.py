@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ebs_backup.model.retention import in_words, parse_retention
+from ebs_backup.model.retention import Retention, in_words
 from ebs_backup.plan.retention import RULES
 from tests.terraform.calls import lay_out
 
@@ -39,4 +39,4 @@ def _words_of_the_module(directory: Path, retentions: list[Mapping[str, int]]) -
 
 def test_module_and_function_use_the_same_words(tmp_path: Path) -> None:
     words = _words_of_the_module(tmp_path / "calls", RETENTIONS)
-    assert words == [in_words(parse_retention(retention)) for retention in RETENTIONS]
+    assert words == [in_words(Retention(**retention)) for retention in RETENTIONS]

@@ -26,9 +26,10 @@ def plan(options: PlanOptions) -> ExitCode:
     with console.progress("Reading regions", len(dry_run.regions)) as through:
         preview = dry_run.make(through, EVERYTHING)
         names = None if options.json else read_names(dry_run, preview)
-    if names is None:
-        print(preview.json())
-    else:
-        plan_view.show(preview, names, console.stdout())
+    with console.output() as stdout:
+        if names is None:
+            print(preview.json())
+        else:
+            plan_view.show(preview, names, stdout)
     console.say(*plan_view.notes(preview, names, options))
     return preview.exit_code

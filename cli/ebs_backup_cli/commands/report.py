@@ -32,19 +32,19 @@ def report(options: ReportOptions) -> ExitCode:
     dry_run = prepare(options)
     with console.progress("Reading regions", len(dry_run.regions)) as through:
         preview = dry_run.make(through, EVERYTHING if options.json else FOR_A_PAGE)
-    if options.json:
-        print(preview.json())
-    else:
-        _write(Path(options.output), preview.page(), opened=options.open)
+    path = Path(options.output)
+    if not options.json:
+        _write(path, preview.page())
+    with console.output():
+        print(preview.json() if options.json else path)
+    if options.open and not webbrowser.open(path.resolve().as_uri()):
+        raise InputError(f"found no browser; open {path} yourself")
     console.say(*advice.problems(preview, options.timeout), *advice.brakes(preview))
     return preview.exit_code
 
 
-def _write(path: Path, page: str, *, opened: bool) -> None:
+def _write(path: Path, page: str) -> None:
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from None
-    print(path)
-    if opened and not webbrowser.open(path.resolve().as_uri()):
-        raise InputError(f"found no browser; open {path} yourself")

@@ -6,6 +6,7 @@ Leaves to a look what there is already, and to `recovery` what an error leads to
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 
 from ebs_backup.apply.look import Look, Sight
 from ebs_backup.apply.outcomes import Outcomes
@@ -22,33 +23,24 @@ SETTLED = 15.0
 LOOK_AGAIN = 4.0
 
 
-@dataclass(frozen=True, slots=True)
-class AlreadyThere:
-    """A snapshot of this run is there for all of the volumes, or for some."""
+class Step(Enum):
+    """The next step of an attempt at a create that is not given up."""
+
+    TAKE_OVER = auto()  # a snapshot of this run is there for all of the volumes, or for some
+    LOOK_AGAIN = auto()  # a snapshot may yet turn up, the look took too long to prove anything, or no time is left
+    CREATE = auto()  # a fresh look shows that there is none
 
 
-@dataclass(frozen=True, slots=True)
-class NotSettled:
-    """A snapshot may yet turn up, or the look took so long that it proves nothing, or that no time is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class CreateNow:
-    """A fresh look shows that there is none."""
-
-
-def next_step(
-    task: Task, create: Create, seen: Sight, now: float, deadline: float
-) -> AlreadyThere | NotSettled | GiveUp | CreateNow:
+def next_step(task: Task, create: Create, seen: Sight, now: float, deadline: float) -> Step | GiveUp:
     """Return what an attempt at a create comes to, by the look that goes before it."""
     may_turn_up = task.lost_at is not None and seen.looked_at < task.lost_at + SETTLED
     if seen.there:
-        return AlreadyThere()
+        return Step.TAKE_OVER
     if may_turn_up or seen.is_stale(now) or now >= deadline:
-        return NotSettled()
+        return Step.LOOK_AGAIN
     if task.attempt > MAX_ATTEMPTS and task.problem:
         return give_up_create(create, task.problem)
-    return CreateNow()
+    return Step.CREATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +67,15 @@ class Creator:
         with self.look.before(create) as seen:
             step = next_step(task, create, seen, self.run.clock.now(), self.run.deadline)
             match step:
-                case AlreadyThere():
+                case Step.TAKE_OVER:
                     self._take_over(task, create, seen)
-                case NotSettled():
+                case Step.LOOK_AGAIN:
                     self.look.forget(create)
                     self.queue.again(task, LOOK_AGAIN, token_spent=False)
                 case GiveUp():
                     self.queue.accepted(task.operation, token_spent=False)
                     return step
-                case CreateNow():
+                case Step.CREATE:
                     self._create(task, create)
         return None
 
@@ -104,7 +96,12 @@ class Creator:
         self.queue.accepted(task.operation)
         self.look.created()
         why = create.reason if create.instead_of_set else ""
-        self.outcomes.add(*(Outcome(Status.CREATED, s.volume_id, task.operation, s.id, why) for s in snapshots))
+        self.outcomes.add(
+            *(
+                Outcome(Status.CREATED, s.volume_id, task.operation, s.id, why, started_at=s.started_at)
+                for s in snapshots
+            )
+        )
         self._complete(replace(snapshot, tags=tags) for snapshot in snapshots)
         made = {snapshot.volume_id for snapshot in snapshots}
         left = [volume for volume in create.volumes if volume.id not in made]

@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ebs_backup.apply.announcements import Announcements, together
 from ebs_backup.apply.creator import Creator
 from ebs_backup.apply.look import Look
 from ebs_backup.apply.outcomes import Outcomes
@@ -20,11 +19,12 @@ from ebs_backup.aws.clients import MAX_CONNECTIONS
 from ebs_backup.aws.clock import Clock
 from ebs_backup.aws.ec2 import Region
 from ebs_backup.aws.error import Ec2Error
-from ebs_backup.model.codes import Kind
+from ebs_backup.model.codes import Kind, meaning
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.limits import Limit
 from ebs_backup.model.tags import announcing_tags
 from ebs_backup.model.values import CREATING, Announce, Create, Delete, Outcome, Plan, Problem, Status, Tag
+from ebs_backup.plan.announcements import Announcements, together
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Executor:
 
     def __init__(self, region: Region, deployment: Deployment, run_id: str, clock: Clock, deadline: float) -> None:
         self._run = RegionRun(region, deployment, run_id, clock, deadline)
-        self._queue = WorkQueue(clock, deadline, self._run.limits)
+        self._queue = WorkQueue(clock, deadline, deployment.limits)
         self._outcomes = Outcomes(region.name)
         self._look = Look(self._run, self._queue)
         self._creator = Creator(self._run, self._queue, self._outcomes, self._look)
@@ -71,17 +71,17 @@ class Executor:
             return
         self._queue.put(actions)
         requests = sum(1 + (len(a.volumes) if isinstance(a, Create) and a.is_set else 0) for a in actions)
-        count = min(workers or _workers(self._run.limits), math.ceil(requests / REQUESTS_PER_CONNECTION))
+        count = min(workers or _workers(self._run.deployment.limits), math.ceil(requests / REQUESTS_PER_CONNECTION))
         with ThreadPoolExecutor(count, thread_name_prefix=self._run.region.name) as pool:
             for worker in [pool.submit(self._work) for _ in range(count)]:
                 worker.result()
-        for task in self._queue.drain(*self._run.limits):
+        for task in self._queue.drain(*self._run.deployment.limits):
             self._outcomes.end(task.action, Status.UNFINISHED, "out of time", task.problem)
 
     def _without_those_of_failed_backups(self, deletes: Sequence[Delete]) -> list[Delete]:
         """Spare the snapshots of volumes that got no new one, unless only deleting can make room for new ones."""
         bad = [o for o in self._outcomes.all() if o.status in (Status.FAILED, Status.UNFINISHED)]
-        failed = {o.volume_id for o in bad if not (o.problem and o.problem.code == "SnapshotLimitExceeded")}
+        failed = {o.volume_id for o in bad if not (o.problem and meaning(o.problem.code).kind is Kind.REGION_FULL)}
         for delete in deletes:
             if delete.volume_id in failed:
                 self._outcomes.end(delete, Status.KEPT, "the backup of its volume failed in this run")
@@ -130,7 +130,6 @@ class Executor:
             self._outcomes.end(delete, Status.DELETED, delete.reason)
 
     def _recover(self, task: Task, error: Ec2Error) -> None:
-        """Try again where that can help, as EC2 asks; else give the action up."""
         task.problem = error.problem
         sent = error.problem.operation == task.operation  # else it was the look before it that failed
         if sent and isinstance(task.action, Create) and error.kind is not Kind.THROTTLED:
@@ -164,6 +163,5 @@ class Executor:
 
 
 def _workers(limits: Mapping[str, Limit]) -> int:
-    """Return how many workers can make all the requests that EC2 takes a second, one a connection."""
     rate = sum(limits[operation].rate for operation in (*CREATING, "CreateTags"))
     return min(MAX_CONNECTIONS, max(FEW_CONNECTIONS, math.ceil(rate * SLOW_ANSWER)))

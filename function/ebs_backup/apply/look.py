@@ -29,7 +29,7 @@ FEW_AHEAD = 8
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is known of a create: its snapshots of this run, its volumes without one, and when EC2 was asked."""
+    """The knowledge of a create: its snapshots of this run, its volumes without one, and when EC2 was asked."""
 
     there: tuple[Snapshot, ...]
     missing: tuple[Volume, ...]
@@ -105,7 +105,7 @@ class Look:
     def snapshots_of_instance(self, instance_id: str) -> tuple[Snapshot, ...]:
         """Return what this run's creates made of an instance, planned or not; raise Ec2Error."""
         key = tag_key(self._run.deployment, "InstanceId")
-        return self._run.region.snapshots(self._of_this_run() | {f"tag:{key}": [instance_id]})
+        return self._run.region.snapshots(self._of_this_run() | {f"tag:{key}": [instance_id]})[1]
 
     def _sight(self, create: Create) -> Sight:
         with self._lock:
@@ -124,7 +124,7 @@ class Look:
         As many as are likely to go while the look is fresh: at most what EC2 lets through, and about twice as many as
         went since the last one.
         """
-        limits = self._run.limits
+        limits = self._run.deployment.limits
         most = math.ceil(sum(limits[operation].rate for operation in create.operations) * LOOK_AGE)
         with self._lock:
             count = min(most, max(FEW_AHEAD, 2 * self._created_since))
@@ -134,12 +134,11 @@ class Look:
         return [other for other in (*in_hand, *ahead) if other is not create and self._is_stale(other)]
 
     def _look(self, creates: Sequence[Create]) -> None:
-        """Look for snapshots of this run, and for what is attached by now: for as many creates as one call takes."""
         sizes = itertools.accumulate(len(create.volumes) for create in creates)
         creates = [create for create, size in zip(creates, sizes, strict=True) if size <= MAX_FILTER_VALUES]
         attached = self._attached_to({create.instance_id for create in creates if create.instance_id})
         ids = list(dict.fromkeys(volume.id for create in creates for volume in create.volumes))
-        asked_at, snapshots = self._run.region.snapshots_since(self._of_this_run() | {"volume-id": ids})
+        asked_at, snapshots = self._run.region.snapshots(self._of_this_run() | {"volume-id": ids})
         with self._lock:
             self._attached.update(attached)
             self._found.update(snapshots_of_run(snapshots, self._run.deployment, self._run.run_id))

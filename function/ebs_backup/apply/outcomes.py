@@ -2,8 +2,8 @@
 
 import logging
 
-from ebs_backup.apply.announcements import Announcements
 from ebs_backup.model.values import Action, Create, Outcome, Problem, Status
+from ebs_backup.plan.announcements import Announcements
 
 log = logging.getLogger(__name__)
 

@@ -9,21 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ebs_backup.apply.announcements import Announcements
 from ebs_backup.apply.pacing import TokenBucket
 from ebs_backup.aws.clock import Clock
 from ebs_backup.model.limits import Limit
 from ebs_backup.model.values import CREATING, Action, Problem
+from ebs_backup.plan.announcements import Announcements
 
 # What a task is about.
 Work = Action | Announcements
 
 
 class Priority(Enum):
-    """The lines of those who wait, in the order in which they go where several can go at the same moment.
-
-    The value of each is the operations that can carry out what stands in it, the preferred one first.
-    """
+    """The lines of those who wait; the value of each is the operations that can carry out what stands in it."""
 
     SET = ("CreateSnapshots",)  # goes by one operation only, and brings further work: its tags
     SINGLE = ("CreateSnapshot",)  # goes by one operation only, too
@@ -32,7 +29,9 @@ class Priority(Enum):
     DELETION = ("DeleteSnapshot",)  # can wait for all the others
 
 
-_ORDER = tuple(Priority)
+# Where several can go at the same moment, the lowest number goes first, by the operation that is named here.
+_PLACES = {Priority.SET: 1, Priority.SINGLE: 2, Priority.EITHER: 3, Priority.TAGS: 4, Priority.DELETION: 5}
+_PREFERRED = {priority: priority.value[0] for priority in Priority} | {Priority.EITHER: "CreateSnapshot"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +44,14 @@ class Choice:
     operation: str
 
     @property
-    def rank(self) -> tuple[float, bool, int, int]:
+    def rank(self) -> tuple[float, bool, int, bool]:
         """The order of choices: the smallest goes next.
 
         The soonest goes first. Several at the same moment go by whether the bucket is full, since what would refill a
         full one is lost; then by priority; then by the preferred operation.
         """
-        preference = self.priority.value.index(self.operation)
-        return self.ready_at, not self.bucket_is_full, _ORDER.index(self.priority), preference
+        second_choice = self.operation != _PREFERRED[self.priority]
+        return self.ready_at, not self.bucket_is_full, _PLACES[self.priority], second_choice
 
 
 @dataclass(order=True, slots=True)
@@ -166,9 +165,8 @@ class WorkQueue:
         """Return the operations to choose from: the preferred one alone while its bucket has enough for the line."""
         if not count:
             return ()
-        operations: tuple[str, ...] = priority.value
-        enough = self._buckets[operations[0]].tokens(now) >= count
-        return operations[:1] if enough else operations
+        preferred = _PREFERRED[priority]
+        return (preferred,) if self._buckets[preferred].tokens(now) >= count else priority.value
 
     def _take(self, choice: Choice, now: float) -> Task:
         self._buckets[choice.operation].take(now)

@@ -5,10 +5,10 @@ A pure function of the error, the action and the attempts so far. Sources: `mode
 
 from dataclasses import dataclass, replace
 
-from ebs_backup.apply.announcements import Announcements
 from ebs_backup.aws.error import Ec2Error
-from ebs_backup.model.codes import WAITS, Kind
+from ebs_backup.model.codes import Kind, meaning
 from ebs_backup.model.values import Action, Create, Delete, Problem, Status, Tag
+from ebs_backup.plan.announcements import Announcements
 from ebs_backup.plan.creates import one_by_one
 
 MAX_ATTEMPTS = 5
@@ -84,7 +84,7 @@ def _seconds_until_it_may_succeed(error: Ec2Error, action: Action | Announcement
         return VISIBLE * attempt
     if error.kind is Kind.WAIT and error.code != "PendingSnapshotLimitExceeded" and _is_set(action):
         return None  # one volume of the set has to wait: the others need not
-    return WAITS.get(error.code)
+    return meaning(error.code).wait_seconds
 
 
 def _counts(error: Ec2Error, action: Action | Announcements, *, sent: bool) -> bool:

@@ -1,12 +1,10 @@
 """One run in one region, until its deadline: what all the parts of an executor have in common."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ebs_backup.aws.clock import Clock
 from ebs_backup.aws.ec2 import Region
 from ebs_backup.model.deployment import Deployment
-from ebs_backup.model.limits import Limit, limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +19,5 @@ class RegionRun:
 
     @property
     def is_over(self) -> bool:
-        """Whether the deadline is past, so that nothing may start any more."""
+        """True once the deadline is past: nothing may start any more."""
         return self.clock.now() >= self.deadline
-
-    @property
-    def limits(self) -> Mapping[str, Limit]:
-        """How many requests EC2 takes, by operation."""
-        return limits(self.deployment.request_bursts, self.deployment.request_rates)

@@ -3,27 +3,10 @@
 import threading
 import time
 from datetime import UTC, datetime
-from typing import Protocol
 
 
-class Clock(Protocol):
-    """What a run needs of time."""
-
-    def now(self) -> float:
-        """Return seconds on a clock that never goes back."""
-
-    def utc(self) -> datetime:
-        """Return the date and time."""
-
-    def sleep(self, seconds: float) -> None:
-        """Let seconds pass."""
-
-    def wait(self, condition: threading.Condition, seconds: float | None) -> None:
-        """Let seconds pass, or fewer if the condition (held by the caller) is notified."""
-
-
-class SystemClock:
-    """The real one."""
+class Clock:
+    """The system's clock."""
 
     def now(self) -> float:
         """Return seconds on a clock that never goes back."""

@@ -67,12 +67,11 @@ class Region:
         found = (v for chunk in chunks(instance_ids) for v in self._each_volume({"attachment.instance-id": chunk}))
         return tuple({volume.id: volume for volume in found}.values())
 
-    def snapshots(self, filters: Mapping[str, Sequence[str]]) -> tuple[Snapshot, ...]:
-        """Return the account's own snapshots that pass all filters (at most 200 values each)."""
-        return self.snapshots_since(filters)[1]
+    def snapshots(self, filters: Mapping[str, Sequence[str]]) -> tuple[float, tuple[Snapshot, ...]]:
+        """Return when EC2 was asked for the first page, and the account's own snapshots that pass all filters.
 
-    def snapshots_since(self, filters: Mapping[str, Sequence[str]]) -> tuple[float, tuple[Snapshot, ...]]:
-        """Return the same, and when EC2 was asked for the first page: what is older would have been among them."""
+        A filter has at most 200 values. What is older than the question would have been among them.
+        """
         pages = list(self._pages("describe_snapshots", OwnerIds=["self"], Filters=_filters(filters)))
         found = (_snapshot(raw) for _, page in pages for raw in page["Snapshots"])
         return pages[0][0], tuple({snapshot.id: snapshot for snapshot in found}.values())
@@ -217,10 +216,8 @@ def _tag_list(tags: Mapping[str, str]) -> list[Any]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-# Strings that thousands of volumes and snapshots have in common are kept once: interned.
-
-
 def _tags(raw: Any) -> dict[str, str]:
+    # Strings that thousands of volumes and snapshots have in common are kept once: interned, here and below.
     return {intern(tag["Key"]): intern(tag["Value"]) for tag in raw.get("Tags", ())}
 
 

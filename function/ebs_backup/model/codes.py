@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 
 class Kind(Enum):
-    """What to do about an error."""
+    """The way to treat an error."""
 
     THROTTLED = auto()  # the request was not taken: send it again, slower
     AMBIGUOUS = auto()  # the work may have been done all the same: look before sending it again
@@ -25,7 +25,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What some error codes mean: for the run the kind and the seconds to wait, for a person the remedy."""
+    """The meaning of some error codes: for the run the kind and the seconds to wait, for a person the remedy."""
 
     codes: tuple[str, ...]
     kind: Kind
@@ -165,9 +165,6 @@ ENTRIES = (
 
 CODES: Mapping[str, Code] = {code: entry for entry in ENTRIES for code in entry.codes}
 
-# Seconds to wait before the same request can succeed, by code.
-WAITS = {code: entry.wait_seconds for code, entry in CODES.items() if entry.wait_seconds is not None}
-
 _UNKNOWN = Code(
     (),
     Kind.REFUSED,
@@ -176,17 +173,12 @@ _UNKNOWN = Code(
 )
 
 
+def meaning(code: str) -> Code:
+    """Return what an error code means; one that is not known is a refusal, and its remedy says where to read on."""
+    return CODES.get(code, _UNKNOWN)
+
+
 def kind_of(code: str, status: int) -> Kind:
     """Return what to do about EC2's error code; a refusal with a server's HTTP status is ambiguous."""
-    kind = CODES.get(code, _UNKNOWN).kind
+    kind = meaning(code).kind
     return Kind.AMBIGUOUS if kind is Kind.REFUSED and status >= HTTPStatus.INTERNAL_SERVER_ERROR else kind
-
-
-def is_denial(code: str) -> bool:
-    """Tell whether a code says that somebody forbids it."""
-    return CODES.get(code, _UNKNOWN).kind is Kind.DENIED
-
-
-def remedy(code: str) -> str:
-    """Return what a person can do about an error, or where to read on about one that is not known."""
-    return CODES.get(code, _UNKNOWN).remedy

@@ -1,15 +1,14 @@
 """EC2's request limits: a bucket of requests for each operation, per account and region.
 
-Holds what EC2 publishes, and what a deployment says otherwise. Knows nothing of how a run keeps to them.
+Holds what EC2 publishes. Knows nothing of how a run keeps to them.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests at once, and so many a second that refill them."""
+    """The number of requests at once, and the number that comes back each second."""
 
     burst: float
     rate: float
@@ -22,11 +21,3 @@ PUBLISHED = {
     "CreateTags": Limit(100, 10),
     "DeleteSnapshot": Limit(100, 5),
 }
-
-
-def limits(bursts: Mapping[str, float], rates: Mapping[str, float]) -> Mapping[str, Limit]:
-    """Return the published limits with what is given instead, by operation."""
-    return {
-        operation: Limit(bursts.get(operation, limit.burst), rates.get(operation, limit.rate))
-        for operation, limit in PUBLISHED.items()
-    }

@@ -20,7 +20,7 @@ class ReadError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a JSON value must be beyond its type; a field says so with `Annotated`."""
+    """A condition on a JSON value beyond its type; a field says so with `Annotated`."""
 
     words: str
     holds: Callable[[Any], bool]

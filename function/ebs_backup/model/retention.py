@@ -1,10 +1,10 @@
-"""What a retention says: how many periods each of its rules keeps."""
+"""A retention: how many periods each of its rules keeps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Any
+from typing import Annotated
 
-from ebs_backup.model.reader import Rule, read_value
+from ebs_backup.model.reader import Rule
 
 # A snapshot's description has room for no larger numbers.
 MAX_PERIODS = 10_000
@@ -32,12 +32,6 @@ GivenRetention = Annotated[
     Retention,
     Rule("empty to delete nothing, or keep something", lambda given: not given or any(given.values())),
 ]
-
-
-def parse_retention(value: Any) -> Retention:
-    """Read a retention from JSON's types; raise ReadError for anything else."""
-    retention: Retention = read_value(GivenRetention, value, "retention")
-    return retention
 
 
 def in_words(retention: Retention) -> str:

@@ -61,7 +61,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What one region holds, as far as the new snapshots depend on it.
+    """The content of one region, as far as the new snapshots depend on it.
 
     `volumes` are those in use; `snapshots` those of the run, and those that still lack the tags of their own volume.
     """
@@ -101,7 +101,7 @@ class Create:
 
     @property
     def is_set(self) -> bool:
-        """Whether its volumes are to be snapshotted together."""
+        """True if its volumes are to be snapshotted together."""
         return len(self.volumes) > 1
 
     @property
@@ -169,7 +169,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a snapshot stays or is due, and why; one that is due goes after a time, if that is announced."""
+    """The judgement on a snapshot: it stays or is due, and why; one that is due goes after a time, if announced."""
 
     snapshot: Snapshot
     keep: bool
@@ -179,7 +179,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run will do in one region; without any actions when the world is already as it should be.
+    """The work of one run in one region; without any actions when the world is already as it should be.
 
     Its deletions come second: `verdicts` are those on every snapshot of the deployment, where there is a retention;
     `brake` says why none of those that may go is deleted in this run.
@@ -221,7 +221,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one action for one volume."""
+    """The result of one action for one volume."""
 
     status: Status
     volume_id: str
@@ -229,3 +229,4 @@ class Outcome:
     snapshot_id: str | None = None
     reason: str = ""
     problem: Problem | None = None
+    started_at: datetime | None = None  # of a snapshot that was created

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from ebs_backup.model.codes import remedy
+from ebs_backup.model.codes import meaning
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.tags import ownership_tag
 from ebs_backup.model.values import CREATING, Outcome, Snapshot, Status, Volume
@@ -25,6 +25,13 @@ _WAIT = (
     "take hours."
 )
 _LOOK = "See whether the runs since then failed, or whether the schedule is rarer than the objective."
+
+_THAW = (
+    "Nothing can be restored from an archived snapshot until it is back from the archive, which takes up to 72 hours. "
+    "Restore one, or see that the runs make new ones."
+)
+# What a snapshot in a storage tier other than the standard one counts as, however it is with its state.
+ARCHIVED = "archived"
 
 _FAILED = (Status.FAILED, Status.UNFINISHED, Status.SKIPPED)
 
@@ -46,7 +53,7 @@ class VolumeCoverage:
 
     @property
     def covered(self) -> bool:
-        """Whether its recovery point is no older than the objective."""
+        """True if its recovery point is no older than the objective."""
         return not self.reason
 
 
@@ -79,10 +86,14 @@ class RecoveryPointAge:
 
 
 def newest(snapshots: Iterable[Snapshot]) -> dict[tuple[str, str], Snapshot]:
-    """Return (volume id, state) -> the newest such snapshot: all that coverage needs to know of a history."""
+    """Return (volume id, state) -> the newest such snapshot: all that coverage needs to know of a history.
+
+    An archived snapshot's state is `ARCHIVED`: it restores nothing until somebody brings it back, in up to 72 hours.
+    https://docs.aws.amazon.com/ebs/latest/userguide/snapshot-archive.html
+    """
     found: dict[tuple[str, str], Snapshot] = {}
     for snapshot in snapshots:
-        key = (snapshot.volume_id, snapshot.state)
+        key = (snapshot.volume_id, snapshot.state if snapshot.storage_tier == "standard" else ARCHIVED)
         if key not in found or found[key].started_at < snapshot.started_at:
             found[key] = snapshot
     return found
@@ -97,18 +108,9 @@ def measure(
 ) -> tuple[VolumeCoverage, ...]:
     """Measure each volume at the time the run began: the snapshots it started are not completed yet."""
     known = newest(snapshots)
-    came_of = _last_by_volume(outcomes)
-    return tuple(
-        _measure(
-            deployment,
-            v,
-            at,
-            completed=known.get((v.id, "completed")),
-            pending=known.get((v.id, "pending")),
-            outcome=came_of.get(v.id),
-        )
-        for v in volumes
-    )
+    # In the end, also by itself after its set was refused.
+    came_of = {o.volume_id: o for o in outcomes if o.operation in CREATING and o.status is not Status.SET_REFUSED}
+    return tuple(_measure(deployment, volume, at, known, came_of.get(volume.id)) for volume in volumes)
 
 
 def creator(deployment: Deployment, snapshot: Snapshot) -> str:
@@ -158,15 +160,14 @@ def _measure(
     deployment: Deployment,
     volume: Volume,
     at: datetime,
-    *,
-    completed: Snapshot | None,
-    pending: Snapshot | None,
+    known: Mapping[tuple[str, str], Snapshot],
     outcome: Outcome | None,
 ) -> VolumeCoverage:
+    completed, pending, archived = (known.get((volume.id, state)) for state in ("completed", "pending", ARCHIVED))
     since = completed.started_at if completed else volume.created_at or at
     age = max(0.0, (at - since).total_seconds() / HOUR)
     covered = age <= deployment.recovery_point_objective_hours
-    reason, what_to_do = ("", "") if covered else _reason(completed, pending, outcome)
+    reason, what_to_do = ("", "") if covered else _reason(completed, pending, archived, outcome)
     return VolumeCoverage(
         volume_id=volume.id,
         name=volume.tags.get("Name", ""),
@@ -178,19 +179,18 @@ def _measure(
     )
 
 
-def _reason(completed: Snapshot | None, pending: Snapshot | None, outcome: Outcome | None) -> tuple[str, str]:
+def _reason(
+    completed: Snapshot | None, pending: Snapshot | None, archived: Snapshot | None, outcome: Outcome | None
+) -> tuple[str, str]:
     """Say why a volume is not covered, as far as this run knows, and what to do about it."""
     if outcome and outcome.status in _FAILED:
         problem = outcome.problem
         why = f"{problem.operation} refused: {problem.code}" if problem else f"{outcome.operation}: {outcome.reason}"
-        return why, remedy(problem.code if problem else "")
+        return why, meaning(problem.code if problem else "").remedy
     if outcome and outcome.status is Status.CREATED:
         return f"its {'next' if completed else 'first'} snapshot was started by this run", _WAIT
     if pending:
         return f"snapshot pending since {pending.started_at:%Y-%m-%d %H:%M} UTC", _WAIT
+    if archived and not completed:
+        return f"its snapshots are archived, the newest is {archived.id}", _THAW
     return "its newest completed snapshot is too old" if completed else "it has no completed snapshot", _LOOK
-
-
-def _last_by_volume(outcomes: Iterable[Outcome]) -> Mapping[str, Outcome]:
-    """Return volume id -> what came of its backup in the end, also by itself after its set was refused."""
-    return {o.volume_id: o for o in outcomes if o.operation in CREATING and o.status is not Status.SET_REFUSED}

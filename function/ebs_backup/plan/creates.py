@@ -107,7 +107,6 @@ def _creates(world: World, deployment: Deployment, run_id: str) -> tuple[Create,
 
 
 def _creates_of(each: InstanceSet, root_devices: Mapping[str, str]) -> tuple[Create, ...]:
-    """Return the create of a set; where it cannot be one, of each volume by itself."""
     single = len(each.volumes) == 1
     if obstacle := _obstacle(each, root_devices):
         return (Create(each.volumes, NOT_YET),) if single else one_by_one(each.volumes, obstacle)
@@ -119,7 +118,6 @@ def _creates_of(each: InstanceSet, root_devices: Mapping[str, str]) -> tuple[Cre
 
 
 def _obstacle(each: InstanceSet, root_devices: Mapping[str, str]) -> str | None:
-    """Return why the volumes of a set must go one by one, if they must."""
     if each.others and each.instance_id not in root_devices:
         return f"one by one: the root device of {each.instance_id} is unknown"
     _, data = _excluded(each, root_devices)
@@ -129,7 +127,6 @@ def _obstacle(each: InstanceSet, root_devices: Mapping[str, str]) -> str | None:
 
 
 def _excluded(each: InstanceSet, root_devices: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
-    """Return the boot volume if a set leaves it out, and which data volumes it leaves out."""
     root = (each.instance_id, root_devices.get(each.instance_id))
     boot = next((v.id for v in each.others if root in [(a.instance_id, a.device) for a in v.attachments]), None)
     return boot, tuple(sorted(v.id for v in each.others if v.id != boot))

@@ -29,6 +29,9 @@ from ebs_backup.plan.retention import by_volume, judge_orphan
 
 OF_THIS_RUN = "of this run"
 BEFORE_DEPLOYMENT = "made before this deployment existed"
+# How the reason begins why a snapshot stays that no rule keeps.
+HELD = "held by tag"
+IN_TIER = "in the"
 
 
 def with_expiry(plan: Plan, history: History, deployment: Deployment, run_id: str, at: datetime) -> Plan:
@@ -59,6 +62,11 @@ def judge_history(history: History, deployment: Deployment, run_id: str, at: dat
         judged = [_as_it_was(s, begun) for s in snapshots if s.id not in ours]
         verdicts += judge_orphan(judged, deployment.retention, days=days, newest_at=newest_at, at=at)
     return [_final(verdict, deployment) for verdict in verdicts]
+
+
+def stays_though_due(verdict: Verdict) -> bool:
+    """Tell whether a snapshot stays that no rule keeps: it is held, or archived."""
+    return verdict.keep and verdict.reasons[0].startswith((f"{HELD} ", f"{IN_TIER} "))
 
 
 def brake_on(verdicts: Collection[Verdict], deployment: Deployment) -> str | None:
@@ -101,9 +109,9 @@ def _final(verdict: Verdict, deployment: Deployment) -> Verdict:
     if verdict.keep:
         return verdict
     if (hold := tag_key(deployment, HOLD_TAG)) in snapshot.tags:
-        return replace(verdict, keep=True, reasons=(f"held by tag {hold}",))
+        return replace(verdict, keep=True, reasons=(f"{HELD} {hold}",))
     if snapshot.storage_tier != "standard":
-        return replace(verdict, keep=True, reasons=(f"in the {snapshot.storage_tier} tier",))
+        return replace(verdict, keep=True, reasons=(f"{IN_TIER} {snapshot.storage_tier} tier",))
     earlier = deployment.created_at is not None and snapshot.started_at < deployment.created_at
     reasons = (*verdict.reasons, BEFORE_DEPLOYMENT) if earlier else verdict.reasons
     return replace(verdict, reasons=reasons, delete_after=delete_after(deployment, snapshot))

@@ -32,18 +32,19 @@ class Rule:
 
 
 def moment(snapshot: Snapshot) -> datetime:
-    """Return the time that a snapshot stands for, in UTC: the scheduled one of its run, else when it was started.
-
-    A snapshot that was started much later is of another state of its volume, and stands for that.
-    """
-    started = snapshot.started_at.astimezone(UTC)
-    scheduled = scheduled_time(snapshot.origin.run_id) if snapshot.origin else None
-    return scheduled if scheduled and timedelta() <= started - scheduled <= LATEST else started
+    """Return the time that a snapshot stands for, in UTC: the scheduled one of its run, else when it was started."""
+    return _scheduled(snapshot) or snapshot.started_at.astimezone(UTC)
 
 
 def is_by_hand(snapshot: Snapshot) -> bool:
-    """Tell whether a run by hand made a snapshot."""
-    return snapshot.origin is not None and scheduled_time(snapshot.origin.run_id) is None
+    """Tell whether a run by hand made a snapshot: one without a scheduled time, or one long after its time."""
+    return snapshot.origin is not None and _scheduled(snapshot) is None
+
+
+def _scheduled(snapshot: Snapshot) -> datetime | None:
+    """Return the scheduled time of a snapshot's run, unless it was started much later and is of another state."""
+    scheduled = scheduled_time(snapshot.origin.run_id) if snapshot.origin else None
+    return scheduled if scheduled and timedelta() <= snapshot.started_at - scheduled <= LATEST else None
 
 
 RULES = (
@@ -86,8 +87,8 @@ def judge_orphan(
     """Return a verdict on each snapshot of a volume that no longer exists, newest first.
 
     Nothing new comes to push the kept ones out, so that the rules would keep them for ever. They go together, the
-    newest too, once the newest of all the volume's snapshots, whoever's run made it, has been there for so many days
-    (None: never): until then a volume that somebody deleted by mistake has all of its history.
+    newest too, once the newest of all the volume's snapshots has been there for that many days (None: never). Until
+    then a volume that somebody deleted by mistake has all of its history.
     """
     verdicts = judge(snapshots, retention)
     if days is None or newest_at is None or not retention.counts or (at - newest_at).days < days:

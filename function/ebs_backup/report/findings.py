@@ -1,4 +1,4 @@
-"""What a run report comes to, in words: the one line that matters most, then whatever needs somebody's attention.
+"""The findings of a run report, in words: the one line that matters most, then whatever needs somebody's attention.
 
 Knows nothing of HTML.
 """
@@ -6,10 +6,10 @@ Knows nothing of HTML.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ebs_backup.model.values import CREATING
 from ebs_backup.report.schema import RegionReport, Report
 from ebs_backup.report.words import age, counted, number
 
-CREATING = ("CreateSnapshot", "CreateSnapshots")
 DELETING = ("DeleteSnapshot",)
 TAGGING = ("CreateTags",)
 
@@ -53,13 +53,33 @@ def findings(report: Report) -> Iterator[Finding]:
         yield Finding(
             f"{counted(missing, 'volume')} {have} no completed snapshot of the last {objective}.", "uncovered"
         )
+    if selects_nothing(report):
+        in_use = sum(region.in_use for region in report.regions.values())
+        are = f"{counted(in_use, 'volume')} {'is' if in_use == 1 else 'are'}"
+        yield Finding(f"No volume is selected, though {are} in use: see include_tags and exclude_tags.", "coverage")
     yield from _unread(report)
-    for operations, words in ((CREATING, "created"), (DELETING, "deleted"), (TAGGING, "given all of its tags")):
+    for operations, ending in ((CREATING, "created"), (DELETING, "deleted"), (TAGGING, "given all of its tags")):
         if count := failed(report.regions.values(), operations):
-            yield Finding(f"{counted(count, 'snapshot')} could not be {_plural(words, count)}.", "problems")
-    if braked := [name for name, region in report.regions.items() if region.deletion_brake]:
-        would = "would hold: nothing would be" if report.dry_run else "held: nothing was"
-        yield Finding(f"The deletion brake {would} deleted in {_named(braked)}.", "done")
+            words = ending if count == 1 else ending.replace("its", "their")
+            yield Finding(f"{counted(count, 'snapshot')} could not be {words}.", "problems")
+    yield from _deletions(report)
+
+
+def _deletions(report: Report) -> Iterator[Finding]:
+    if braked := {name: region.deletion_brake for name, region in report.regions.items() if region.deletion_brake}:
+        would = "would hold" if report.dry_run else "held"
+        first = next(iter(braked.values()))
+        yield Finding(f"The deletion brake {would} in {_named(list(braked))}: {first}.", "deletions")
+    if earlier := sum(region.before_deployment for region in report.regions.values()):
+        were = "was" if earlier == 1 else "were"
+        words = f"{counted(earlier, 'snapshot')} that no rule keeps {were} made before this deployment existed."
+        yield Finding(words, "deletions")
+
+
+def selects_nothing(report: Report) -> bool:
+    """Tell whether volumes are in use and a run of all regions selects none: a slip in a tag does that."""
+    regions = report.regions.values()
+    return not report.chosen_regions and not report.totals.selected and any(region.in_use for region in regions)
 
 
 def _unread(report: Report) -> Iterator[Finding]:
@@ -78,16 +98,11 @@ def uncovered(report: Report) -> int:
 
 def unread_regions(report: Report) -> list[str]:
     """Return the regions that could not be read, those excepted where that was expected."""
-    return [name for name, region in report.regions.items() if is_unread(region) and region.status == "failed"]
+    return [name for name, region in report.regions.items() if region.problem and region.status == "failed"]
 
 
 def _partly_read(report: Report) -> list[str]:
     return [name for name in unread_regions(report) if report.regions[name].selected]
-
-
-def is_unread(region: RegionReport) -> bool:
-    """Tell whether something went wrong with the region as a whole: such a problem is about no volume."""
-    return region.problem is not None
 
 
 def failed(regions: Iterable[RegionReport], operations: Iterable[str]) -> int:
@@ -107,7 +122,3 @@ def _missing(missing: int, selected: int) -> str:
 def _named(regions: list[str]) -> str:
     more = len(regions) - MAX_NAMED
     return ", ".join(regions[:MAX_NAMED]) + (f" and {counted(more, 'more region')}" if more > 0 else "")
-
-
-def _plural(words: str, count: int) -> str:
-    return words if count == 1 else words.replace("its", "their")

@@ -17,7 +17,7 @@ def number(value: int) -> str:
 
 
 def counted(value: int, word: str) -> str:
-    """Return so many of something."""
+    """Return a number with its noun."""
     return f"{number(value)} {word}" if value == 1 else f"{number(value)} {word}s"
 
 

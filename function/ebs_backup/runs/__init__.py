@@ -1,1 +1,1 @@
-"""What an invocation can ask for: a whole run, or a round in one region; each goes through the four steps."""
+"""The work that an invocation can ask for: a run, or a round in one region; each goes through the four steps."""

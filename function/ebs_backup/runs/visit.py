@@ -48,6 +48,7 @@ class Visitor:
         result = RegionResult(
             region=name,
             dry_run=self.request.dry_run,
+            expires=self._expires,
             denial_expected=name in self.deployment.expected_denied_regions,
         )
         try:
@@ -66,6 +67,11 @@ class Visitor:
             throttled_calls=region.throttled if region else {},
         )
 
+    @property
+    def _expires(self) -> bool:
+        """Whether expiry takes part; a dry run shows what a scheduled run would announce and delete."""
+        return self.request.expires or self.request.dry_run
+
     def _steps(self, region: Region, result: RegionResult, start: float) -> Iterator[RegionResult]:
         """Yield the result after each step, so that an error in the next one costs nothing of it."""
         deployment, run_id = self.deployment, self.request.run_id
@@ -76,7 +82,7 @@ class Visitor:
         if not self.request.dry_run:
             yield (result := replace(result, outcomes=executor.back_up(made, start)))
         # Backups wait for no deletion, and for none of the reading that it takes.
-        if deployment.retention.counts and not _is_unfinished(result):
+        if self._expires and deployment.retention.counts and not _is_unfinished(result):
             for reached in self._expire(region, executor, world, made, result):
                 yield (result := reached)
         yield self._measured(region, world, result)

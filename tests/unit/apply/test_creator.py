@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ebs_backup.apply.creator import SETTLED, AlreadyThere, CreateNow, NotSettled, next_step
+from ebs_backup.apply.creator import SETTLED, Step, next_step
 from ebs_backup.apply.executor import Executor
 from ebs_backup.apply.look import LOOK_AGE, Sight
 from ebs_backup.apply.queue import Task
 from ebs_backup.apply.recovery import MAX_ATTEMPTS, give_up_create
-from ebs_backup.aws.clock import SystemClock
+from ebs_backup.aws.clock import Clock as BackupClock
 from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.values import Create, Problem, Status
 from ebs_backup.observe.world import observe_world
@@ -43,13 +43,13 @@ TROUBLE = Problem("CreateSnapshots", "InternalError", "words")
 @pytest.mark.parametrize(
     ("seen", "changes", "deadline", "step"),
     [
-        (NOTHING, {}, HOUR, CreateNow()),
-        (PART, {"lost_at": FRESH}, NOW, AlreadyThere()),  # however late it is
-        (replace(NOTHING, looked_at=NOW - LOOK_AGE), {}, HOUR, NotSettled()),
-        (NOTHING, {}, NOW, NotSettled()),
-        (NOTHING, {"lost_at": FRESH - SETTLED + 1}, HOUR, NotSettled()),
-        (NOTHING, {"lost_at": FRESH - SETTLED}, HOUR, CreateNow()),
-        (NOTHING, {"attempt": MAX_ATTEMPTS, "problem": TROUBLE}, HOUR, CreateNow()),
+        (NOTHING, {}, HOUR, Step.CREATE),
+        (PART, {"lost_at": FRESH}, NOW, Step.TAKE_OVER),  # however late it is
+        (replace(NOTHING, looked_at=NOW - LOOK_AGE), {}, HOUR, Step.LOOK_AGAIN),
+        (NOTHING, {}, NOW, Step.LOOK_AGAIN),
+        (NOTHING, {"lost_at": FRESH - SETTLED + 1}, HOUR, Step.LOOK_AGAIN),
+        (NOTHING, {"lost_at": FRESH - SETTLED}, HOUR, Step.CREATE),
+        (NOTHING, {"attempt": MAX_ATTEMPTS, "problem": TROUBLE}, HOUR, Step.CREATE),
         (NOTHING, {"attempt": MAX_ATTEMPTS + 1, "problem": TROUBLE}, HOUR, give_up_create(SET, TROUBLE)),
     ],
 )
@@ -289,7 +289,7 @@ def test_three_invocations_in_real_time_make_one_snapshot_each(session: boto3.Se
 
     def invoke(delay: float) -> None:
         time.sleep(delay)
-        by, clock = deployment(), SystemClock()
+        by, clock = deployment(), BackupClock()
         region = region_of(session, ec2, clock)
         made = plan(observe_world(region, by, RUN), by, RUN)
         Executor(region, by, RUN, clock, clock.now() + 120).back_up(made, clock.now())

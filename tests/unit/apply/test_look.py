@@ -38,7 +38,7 @@ def test_look_does_not_count_when_its_answer_took_too_long(runs: Runs, monkeypat
     by, observed_at = deployment(), runs.clock.now()
     made = runs.planned(by)
     runs.ec2.clock.advance(11)
-    look, slow = Region.snapshots_since, [True]
+    look, slow = Region.snapshots, [True]
 
     def slowly(region: Region, filters: Mapping[str, Any]) -> Any:
         answer = look(region, filters)
@@ -47,7 +47,7 @@ def test_look_does_not_count_when_its_answer_took_too_long(runs: Runs, monkeypat
             runs.ec2.clock.advance(16)
         return answer
 
-    monkeypatch.setattr(Region, "snapshots_since", slowly)
+    monkeypatch.setattr(Region, "snapshots", slowly)
     runs.executor(by).back_up(made, observed_at, 1)
 
     assert runs.snapshots() == Counter(["vol-0000"])

@@ -2,7 +2,7 @@ import pytest
 
 from ebs_backup.apply.recovery import MAX_ATTEMPTS, SOON, VISIBLE, GiveUp, Retry, SlowDown, after, give_up_create
 from ebs_backup.aws.error import Ec2Error
-from ebs_backup.model.codes import WAITS, kind_of
+from ebs_backup.model.codes import kind_of
 from ebs_backup.model.values import Action, Create, Delete, Problem, Status, Tag
 from tests.unit.builders import volume
 
@@ -38,9 +38,9 @@ def test_throttled_request_slows_its_operation_down(action: Action) -> None:
         ("InternalError", SINGLE, LAST, "CreateSnapshot", Retry(SOON, counts=True)),  # there is one look more
         ("InternalError", DELETE, 1, "DeleteSnapshot", Retry(SOON, counts=True)),
         ("InvalidSnapshot.NotFound", TAG, 3, "CreateTags", Retry(3 * VISIBLE, counts=True)),
-        ("IncorrectState", SINGLE, 1, "CreateSnapshot", Retry(WAITS["IncorrectState"], counts=True)),
-        (PENDING, SINGLE, 1, "CreateSnapshot", Retry(WAITS[PENDING], counts=False)),
-        (PENDING, SET, 1, "CreateSnapshots", Retry(WAITS[PENDING], counts=True)),
+        ("IncorrectState", SINGLE, 1, "CreateSnapshot", Retry(15.0, counts=True)),
+        (PENDING, SINGLE, 1, "CreateSnapshot", Retry(30.0, counts=False)),
+        (PENDING, SET, 1, "CreateSnapshots", Retry(30.0, counts=True)),
     ],
 )
 def test_action_is_tried_again_when_that_can_help(

@@ -58,7 +58,8 @@ def test_only_own_snapshots_with_the_asked_tags_are_read(ec2: Simulator, region:
     region.create(_one("vol-1"), "CreateSnapshot", {"Owner": "us"}, "ours")
     region.create(_one("vol-2"), "CreateSnapshot", {"Owner": "them"}, "theirs")
 
-    assert [s.volume_id for s in region.snapshots({"tag:Owner": ["us"]})] == ["vol-1"]
+    _, found = region.snapshots({"tag:Owner": ["us"]})
+    assert [s.volume_id for s in found] == ["vol-1"]
 
 
 def test_root_devices_are_read_in_chunks(ec2: Simulator, region: Region) -> None:
@@ -157,7 +158,7 @@ def test_description_and_tags_are_as_given(ec2: Simulator, region: Region) -> No
 def test_origin_and_completion_of_snapshots_are_read(ec2: Simulator, region: Region) -> None:
     add_snapshots(ec2, "vol-1", days=1)
 
-    (found,) = region.snapshots({})
+    _, (found,) = region.snapshots({})
 
     assert found.origin
     assert (found.origin.deployment, found.origin.terms) == ("nightly", "keep 2 last")

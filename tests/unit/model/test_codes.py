@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from ebs_backup.aws.error import Ec2Error
-from ebs_backup.model.codes import CODES, ENTRIES, Code, Kind, kind_of, remedy
+from ebs_backup.model.codes import CODES, ENTRIES, Code, Kind, kind_of, meaning
 from ebs_backup.model.values import Problem
 
 
@@ -58,7 +58,7 @@ def test_kind_follows_from_code_and_status(code: str, status: int, kind: Kind) -
     ],
 )
 def test_remedy_fits_the_cause(code: str, words: str) -> None:
-    assert words in remedy(code)
+    assert words in meaning(code).remedy
 
 
 def test_every_denial_asks_somebody_to_allow_enable_or_renew() -> None:

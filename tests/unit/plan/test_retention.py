@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebs_backup.model.reader import ReadError
-from ebs_backup.model.retention import Retention, in_words, parse_retention
+from ebs_backup.model.reader import ReadError, read_value
+from ebs_backup.model.retention import GivenRetention, Retention, in_words
 from ebs_backup.model.values import Snapshot, Verdict
 from ebs_backup.plan.retention import (
     ENDED_IN_ERROR,
@@ -19,6 +19,7 @@ from ebs_backup.plan.retention import (
     NO_RULE,
     RULES,
     by_volume,
+    is_by_hand,
     judge,
     judge_orphan,
     kept,
@@ -247,8 +248,10 @@ def test_snapshots_are_grouped_by_volume_in_the_order_of_ids() -> None:
     ],
 )
 def test_retention_is_read(value: dict[str, Any], retention: Retention) -> None:
-    assert parse_retention(value) == retention
-    assert all(type(number) is int for number in asdict(parse_retention(value)).values())
+    found = read_value(GivenRetention, value, "retention")
+
+    assert found == retention
+    assert all(type(number) is int for number in asdict(found).values())
 
 
 @pytest.mark.parametrize(
@@ -273,7 +276,7 @@ def test_retention_is_read(value: dict[str, Any], retention: Retention) -> None:
 )
 def test_wrong_retention_is_refused_by_key_rule_and_value(value: Any, message: str) -> None:
     with pytest.raises(ReadError, match=f"^{message}$"):
-        parse_retention(value)
+        read_value(GivenRetention, value, "retention")
 
 
 def test_retention_has_exactly_the_rules_there_are() -> None:
@@ -422,7 +425,7 @@ def test_rules_places_are_counted_from_one_without_a_gap(history: list[Snapshot]
 def test_verdicts_do_not_depend_on_order(history: list[Snapshot], retention: Retention, rng: random.Random) -> None:
     shuffled = rng.sample(history, len(history))
     keys = rng.sample(NAMES, len(NAMES))
-    rewritten = parse_retention({key: getattr(retention, key) for key in keys})
+    rewritten = Retention(**{key: getattr(retention, key) for key in keys})
 
     assert judge(shuffled, rewritten) == judge(history, retention)
     assert list(kept(shuffled, rewritten)) == list(kept(history, retention))
@@ -589,7 +592,9 @@ def test_period_of_a_scheduled_run_is_that_of_its_scheduled_time(
 def test_snapshot_of_another_day_stands_for_that_day(late: timedelta) -> None:
     at = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
-    assert moment(scheduled(at, at + late)) == at + late
+    made = scheduled(at, at + late)
+
+    assert (moment(made), is_by_hand(made)) == (at + late, True)
 
 
 @given(histories(), st.lists(moments, max_size=8), retentions)

@@ -12,17 +12,14 @@ from urllib.parse import quote
 
 from ebs_backup.plan.coverage import Coverage
 from ebs_backup.report.findings import assessment, findings, headline
-from ebs_backup.report.keys import EarlierRun
+from ebs_backup.report.keys import LAST_RUNS, EarlierAttempt, EarlierRun, earlier_runs, in_a_key, is_better
 from ebs_backup.report.schema import Report
 from ebs_backup.report.words import GAP, age, counted, duration, number, share
 
 from .charts import bar, tick
-from .markup import Markup, code, element, foreign
-from .sections import SECTIONS, fact, facts, section
+from .markup import Markup, code, element, foreign, join
+from .sections import MAX_NAME, SECTIONS, Row, fact, facts, section, table
 from .style import STYLE
-
-MAX_RUNS = 30
-MAX_NAME = 80
 
 # Nothing but this very style sheet and an empty icon: no script, no image, no request, and no style attribute.
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -32,8 +29,8 @@ _CONTENT_SECURITY_POLICY = (
 _BADGES = {"good": "All is well", "bad": "Needs attention", "unknown": "Nothing to judge"}
 
 
-def page(report: Report, history: Sequence[EarlierRun], *, json_name: str | None = None) -> str:
-    """Return the page of a report, which shows the runs before it too, oldest first, and links the JSON beside it."""
+def page(report: Report, history: Sequence[EarlierAttempt], *, json_name: str | None = None) -> str:
+    """Return the page of a report; it shows the attempts before it too, oldest first, and links the JSON beside it."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -46,7 +43,13 @@ def page(report: Report, history: Sequence[EarlierRun], *, json_name: str | None
         element("style", Markup(STYLE)),
     )
     sections = [make(report) for make in SECTIONS]
-    main = element("main", _header(report), _coverage(report, history), *(each for each in sections if each))
+    main = element(
+        "main",
+        _header(report),
+        _coverage(report, history),
+        *_attempts(report, history),
+        *(each for each in sections if each),
+    )
     body = element("body", main, _footer(report, json_name))
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
@@ -77,9 +80,11 @@ def _what_ran(report: Report) -> Iterable[str]:
 # --- coverage, now and in the last runs ---
 
 
-def _coverage(report: Report, history: Sequence[EarlierRun]) -> Markup:
+def _coverage(report: Report, history: Sequence[EarlierAttempt]) -> Markup:
     coverage, ages = report.coverage, report.recovery_point_age
-    strip = [_strip(report, history)] if history else []
+    # What chosen regions came to is no run to compare with whole ones.
+    runs = () if report.chosen_regions else earlier_runs(history)
+    strip = [_strip(report, runs)] if runs else []
     if not coverage.selected:
         return section("coverage", "Coverage", element("p", "There is nothing to cover."), *strip)
     return section(
@@ -116,9 +121,10 @@ def _age(hours: float | None) -> str:
 
 
 def _strip(report: Report, history: Sequence[EarlierRun]) -> Markup:
-    """Return the last runs, this one included, each as high as its coverage."""
     this = EarlierRun(report.run_id, report.status, report.coverage.percent)
-    runs = [*(run for run in history if run.run_id != this.run_id), this][-MAX_RUNS:]
+    same = [run for run in history if in_a_key(run.run_id) == in_a_key(this.run_id)]
+    best = next((run for run in same if is_better(run.status, this.status)), this)
+    runs = [*(run for run in history if run not in same), best][-LAST_RUNS:]
     good = sum(_colour(run) == "good" for run in runs)
     return element(
         "div",
@@ -151,6 +157,42 @@ def _colour(run: EarlierRun) -> str:
     return "good" if run.covered_percent == 100 else "warn"  # noqa: PLR2004 - a percentage
 
 
+# --- the attempts at this run ---
+
+
+def _attempts(report: Report, history: Sequence[EarlierAttempt]) -> Iterable[Markup]:
+    """Yield what all attempts at this run did, where there were others before this one: none replaces another."""
+    earlier = [each for each in history if in_a_key(each.run_id) == in_a_key(report.run_id)]
+    if not earlier:
+        return
+    totals = report.totals
+    rows: list[Row] = [(_link(each), *_attempted(each.status, each.created, each.deleted)) for each in earlier]
+    rows.append(("this one", *_attempted(report.status, totals.created, totals.deleted)))
+    created, deleted = (
+        sum(e.created for e in earlier) + totals.created,
+        sum(e.deleted for e in earlier) + totals.deleted,
+    )
+    rows.append(("all together", *_attempted("", created, deleted)))
+    yield section(
+        "attempts",
+        "The attempts at this run",
+        table(
+            f"{counted(len(earlier) + 1, 'attempt')}, each with a report of its own",
+            {"Began": None, "How it ended": None, "Created": "count", "Deleted": "count"},
+            rows,
+        ),
+    )
+
+
+def _link(each: EarlierAttempt) -> Markup:
+    link = element("a", foreign(each.started_at), href=f"../../../{quote(each.path)}.html")
+    return join([link, ", of chosen regions"]) if each.of_chosen_regions else link
+
+
+def _attempted(status: str, created: int, deleted: int) -> tuple[str, str, str]:
+    return status, number(created), number(deleted)
+
+
 # --- whence it comes ---
 
 
@@ -158,11 +200,8 @@ def _footer(report: Report, json_name: str | None) -> Markup:
     regions = report.regions.values()
     calls = sum(sum(region.api_calls.values()) for region in regions)
     throttled = sum(sum(region.throttled_calls.values()) for region in regions)
-    link = (
-        element("a", "The whole report as JSON", href=f"./{quote(json_name)}", type="application/json")
-        if json_name
-        else ""
-    )
+    href = f"./{quote(json_name)}" if json_name else ""
+    link = element("a", "The whole report as JSON", href=href, type="application/json") if json_name else ""
     return element(
         "footer",
         element("p", "Run ", code(report.run_id), f", report schema {report.schema}. ", link),

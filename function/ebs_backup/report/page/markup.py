@@ -56,7 +56,6 @@ def _escaped(text: str) -> str:
 
 
 def _seen(character: str) -> str:
-    """Return what stands for a character that one cannot see."""
     if character in "\t\n\r":
         return " "
     if character in _JOINERS or unicodedata.category(character) not in _UNSEEN:

@@ -3,13 +3,17 @@
 Each is made of the report and left out where there is nothing to tell.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
+from urllib.parse import quote
 
+from ebs_backup.model.deployment import NO_RETENTION
+from ebs_backup.model.retention import in_words
 from ebs_backup.plan.coverage import VolumeCoverage
-from ebs_backup.report.findings import is_unread, uncovered
-from ebs_backup.report.schema import RegionReport, Report, ReportedProblem, Totals
+from ebs_backup.report.findings import uncovered
+from ebs_backup.report.schema import AnnouncedSnapshot, RegionReport, Report, ReportedProblem, Totals, added
 from ebs_backup.report.words import age, counted, number
 
 from .charts import bar
@@ -19,6 +23,10 @@ MAX_UNCOVERED = 100
 MAX_CODES = 25
 MAX_EXAMPLES = 5
 MAX_REASONS = 10
+MAX_ANNOUNCED = 10
+MAX_DAYS = 10
+MAX_BRAKE = 1000
+MAX_LINKS = 50
 MAX_NAME = 80
 
 Row = Sequence[Markup | str]
@@ -28,6 +36,9 @@ _TOTALS = {
     "created": "Snapshots created",
     "already_there": "Already there",
     "tagged": "Tagged afterwards",
+    "announced": "Deletions announced",
+    "waiting": "Announced before",
+    "withdrawn": "Announcements withdrawn",
     "deleted": "Snapshots deleted",
     "kept": "Kept though due",
     "skipped": "Volumes skipped",
@@ -38,11 +49,14 @@ _PLANNED = {
     "CreateSnapshots": "Crash-consistent sets to create",
     "CreateSnapshot": "Single snapshots to create",
     "CreateTags": "Snapshots to tag",
+    "announce": "Deletions to announce",
+    "withdraw": "Announcements to withdraw",
     "DeleteSnapshot": "Snapshots to delete",
 }
 _REASONS = {
     "skipped_because": "Volumes skipped",
     "one_by_one_because": "Snapshots taken one by one, not as a crash-consistent set",
+    "announced_because": "Snapshots announced for deletion",
     "deleted_because": "Snapshots deleted",
     "kept_because": "Snapshots kept though due",
 }
@@ -76,7 +90,6 @@ def fact(name: str, value: str, class_: str | None = None) -> Markup:
 
 
 def _uncovered(report: Report) -> Markup | None:
-    """Return the volumes that are not covered, those without any snapshot first, then the oldest."""
     missing = uncovered(report)
     listed = [(name, entry) for name, region in report.regions.items() for entry in region.uncovered]
     if not missing:
@@ -86,7 +99,7 @@ def _uncovered(report: Report) -> Markup | None:
     return section(
         "uncovered",
         "Volumes that are not covered",
-        _table(
+        table(
             f"{number(len(shown))} of {counted(missing, 'volume')}, the oldest recovery point first",
             {"Volume": "first", "Newest recovery point, why, and what to do": None},
             [_uncovered_row(region, entry) for region, entry in shown],
@@ -97,20 +110,12 @@ def _uncovered(report: Report) -> Markup | None:
 
 def _uncovered_row(region: str, entry: VolumeCoverage) -> Row:
     name = [element("div", foreign(entry.name, MAX_NAME))] if entry.name else []
-    return (
-        join([code(entry.volume_id), *name, element("div", region, class_="small muted")]),
-        join(
-            [
-                element("div", *_newest(entry)),
-                element("div", foreign(entry.reason)),
-                element("div", foreign(entry.remedy), class_="muted"),
-            ]
-        ),
-    )
+    why = element("div", foreign(entry.reason)), element("div", foreign(entry.remedy), class_="muted")
+    where = element("div", region, class_="small muted")
+    return join([code(entry.volume_id), *name, where]), join([element("div", *_newest(entry)), *why])
 
 
 def _newest(entry: VolumeCoverage) -> Iterator[Markup | str]:
-    """Yield how old the newest recovery point is, which snapshot it is, and whose."""
     hours, snapshot_id, by = age(entry.age_hours), entry.newest_snapshot_id, entry.newest_by
     yield element("span", f"{hours} old" if snapshot_id else f"No recovery point in {hours}", class_="text-bad")
     if snapshot_id:
@@ -121,7 +126,6 @@ def _newest(entry: VolumeCoverage) -> Iterator[Markup | str]:
 
 
 def _problems(report: Report) -> Markup | None:
-    """Return the problems by their codes, those first that fail the run, each with its remedy."""
     by_code: dict[str, list[tuple[str, ReportedProblem]]] = defaultdict(list)
     for name, region in sorted(report.regions.items(), key=lambda item: item[1].status != "failed"):
         for problem in region.problems:
@@ -147,14 +151,13 @@ def _problem(error_code: str, occurrences: Sequence[tuple[str, ReportedProblem]]
     title = code(error_code) if error_code else "Out of time"
     rows = [_occurrence(region, problem) for region, problem in occurrences[:MAX_EXAMPLES]]
     regions = len({region for region, _ in occurrences})
-    caption = f"{counted(len(occurrences), 'occurrence')} in {counted(regions, 'region')}" + (
-        f", the first {number(len(rows))}" if len(rows) < len(occurrences) else ""
-    )
+    first = f", the first {number(len(rows))}" if len(rows) < len(occurrences) else ""
+    caption = f"{counted(len(occurrences), 'occurrence')} in {counted(regions, 'region')}{first}"
     return element(
         "article",
         element("h3", title),
         element("p", occurrences[0][1].remedy),
-        _table(caption, {"Where": "first", "What": None}, rows, "prose"),
+        table(caption, {"Where": "first", "What": None}, rows, "prose"),
     )
 
 
@@ -171,7 +174,6 @@ def _occurrence(region: str, problem: ReportedProblem) -> Row:
 
 
 def _regions(report: Report) -> Markup | None:
-    """Return a bar for each region in which there is anything, all to the same scale."""
     busy = {name: region for name, region in report.regions.items() if not _is_quiet(region)}
     quiet = [name for name in report.regions if name not in busy]
     if not report.regions:
@@ -183,25 +185,27 @@ def _regions(report: Report) -> Markup | None:
         "regions",
         "Regions",
         _legend({"good": "covered", "bad": "not covered", "warn": "failed in this run", "unknown": "not read"}),
-        _table("Volumes by region", {"Region": "name", "Volumes": None}, rows) if rows else "",
+        table("Volumes by region", {"Region": "name", "Volumes": None}, rows) if rows else "",
         element("p", "Nothing to back up in ", *_listed(quiet), ".", class_="muted") if quiet else "",
     )
 
 
 def _is_quiet(region: RegionReport) -> bool:
-    work = ("selected", "created", "tagged", "deleted", "kept", "skipped", "failed", "unfinished")
-    return not (is_unread(region) or region.deletion_brake or any(getattr(region, count) for count in work))
+    work = tuple(count.name for count in fields(Totals) if count.name != "already_there")
+    return not (region.problem or region.deletion_brake or any(getattr(region, count) for count in work))
 
 
 def _region_bar(region: RegionReport, largest: int) -> Markup:
     selected, covered = region.selected, region.covered
     failures = region.failed + region.unfinished
-    if is_unread(region):
+    if region.problem:
         words = "not read, as expected" if region.status == "denied" else "not read: nothing is known of its volumes"
         return join([bar([("unknown", 1)], 1), element("div", words, class_="small muted")])
     parts = [f"{number(covered)} of {number(selected)} covered"]
     parts += [
-        f"{number(count)} {k}" for k in ("created", "deleted", "kept", "skipped") if (count := getattr(region, k))
+        f"{number(count)} {k}"
+        for k in ("created", "announced", "deleted", "kept", "skipped")
+        if (count := getattr(region, k))
     ]
     bars = [bar([("good", covered), ("bad", selected - covered)], largest)]
     bars += [bar([("warn", failures)], max(largest, failures))] if failures else []
@@ -224,7 +228,6 @@ def _legend(kinds: Mapping[str, str]) -> Markup:
 
 
 def _recovery_points(report: Report) -> Markup | None:
-    """Return how old the recovery points are and who made them."""
     ages, objective = report.recovery_point_age, report.coverage.objective_hours
     if not report.coverage.selected:
         return None
@@ -259,7 +262,7 @@ def _class_colour(low: float, high: float | None, objective: float) -> str:
 
 def _bars(caption: str, first: str, rows: Sequence[tuple[str, str, int]]) -> Markup:
     most = max((count for _, _, count in rows), default=0)
-    return _table(
+    return table(
         caption,
         {first: "name", "Bar": "bars", "Volumes": "count"},
         [(name, bar([(colour, count)], most), number(count)) for name, colour, count in rows],
@@ -271,9 +274,8 @@ def _bars(caption: str, first: str, rows: Sequence[tuple[str, str, int]]) -> Mar
 
 def _done(report: Report) -> Markup:
     """Return the run's counts, and the reasons for what it did and for what it left alone."""
-    regions = report.regions.items()
-    brakes = [element("li", f"{name}: ", foreign(each.deletion_brake)) for name, each in regions if each.deletion_brake]
-    because = {title: _summed(report, key) for key, title in _REASONS.items()}
+    regions = report.regions.values()
+    because = {title: added(getattr(each, key) for each in regions) for key, title in _REASONS.items()}
     return section(
         "done",
         "What this run would do" if report.dry_run else "What this run did",
@@ -281,26 +283,32 @@ def _done(report: Report) -> Markup:
         if report.dry_run
         else facts(*(_total(count.name, getattr(report.totals, count.name)) for count in fields(Totals))),
         element("p", f"Retention: {report.retention}.", class_="muted"),
-        *(
-            [element("h3", "Held back by the deletion brake"), element("ul", *brakes, class_="findings")]
-            if brakes
-            else []
-        ),
+        *_changes(report),
         *(_reasons(title, reasons) for title, reasons in because.items() if reasons),
     )
 
 
+def _changes(report: Report) -> Iterator[Markup]:
+    """Yield links to what names each snapshot that was created, announced, withdrawn or deleted."""
+    names = [(name, file) for name, region in report.regions.items() for file in region.changes]
+    if names:
+        links = [join([", " if n else "", _link(*each)]) for n, each in enumerate(names[:MAX_LINKS])]
+        more = f" and {counted(len(names) - MAX_LINKS, 'more file')}" if len(names) > MAX_LINKS else ""
+        yield element("p", "Snapshot by snapshot, as JSON Lines: ", *links, more, ".")
+
+
+def _link(region: str, file: str) -> Markup:
+    return element("a", region, href=f"./{quote(file)}", type="text/plain")
+
+
 def _total(count: str, value: int) -> Markup:
-    return fact(
-        _TOTALS[count], number(value), "wrong" if value and count in ("failed", "unfinished") else _faint(value)
-    )
+    wrong = value and count in ("failed", "unfinished")
+    return fact(_TOTALS[count], number(value), "wrong" if wrong else _faint(value))
 
 
 def _planned(report: Report) -> Markup:
-    planned = _summed(report, "planned")
-    return facts(
-        *(fact(words, number(planned[operation]), _faint(planned[operation])) for operation, words in _PLANNED.items())
-    )
+    planned = added(region.planned for region in report.regions.values())
+    return facts(*(fact(words, number(planned[key]), _faint(planned[key])) for key, words in _PLANNED.items()))
 
 
 def _faint(value: int) -> str | None:
@@ -311,24 +319,90 @@ def _reasons(title: str, reasons: Mapping[str, int]) -> Markup:
     shown = _most(reasons, MAX_REASONS)
     rest = sum(reasons.values()) - sum(count for _, count in shown)
     rows: list[Row] = [(foreign(reason), number(count)) for reason, count in shown]
-    return _table(
+    return table(
         title, {"Because": None, "Number": "count"}, [*rows, *([("other reasons", number(rest))] if rest else [])]
     )
 
 
+# --- what will be deleted ---
+
+
+def _deletions(report: Report) -> Markup | None:
+    """Return which snapshots a later run deletes, when and why, how to keep one, and what holds them back."""
+    regions = report.regions.items()
+    brakes = [
+        element("li", f"{name}: ", foreign(r.deletion_brake, MAX_BRAKE)) for name, r in regions if r.deletion_brake
+    ]
+    listed = sorted(((name, a) for name, r in regions for a in r.announcements), key=lambda each: each[1].delete_after)
+    # Runs by hand expire nothing unless they are asked to.
+    idle = not report.expires and report.retention != in_words(NO_RETENTION)
+    if not (brakes or listed or idle or _earlier(report)):
+        return None
+    return section(
+        "deletions",
+        "What will be deleted",
+        *(
+            [element("h3", "Held back by the deletion brake"), element("ul", *brakes, class_="findings")]
+            if brakes
+            else []
+        ),
+        *(_announced(report, listed) if listed else ()),
+        element("p", f"Made before this deployment existed, and kept by no rule: {_earlier(report)}.")
+        if _earlier(report)
+        else "",
+        element("p", "This run by hand announced and deleted nothing: it was not asked to.") if idle else "",
+    )
+
+
+def _announced(report: Report, listed: Sequence[tuple[str, AnnouncedSnapshot]]) -> Iterator[Markup]:
+    all_of_them = len(listed) + sum(region.announcements_not_listed for region in report.regions.values())
+    yield element(
+        "p",
+        "A run after the time deletes a snapshot, if no rule keeps it by then. To keep one for ever, give it the tag ",
+        code(report.hold_tag),
+        ", with any value.",
+    )
+    days = sorted(added(region.announced_by_day for region in report.regions.values()).items())
+    yield table(
+        f"{counted(all_of_them, 'snapshot')} by the day of that time",
+        {"Day (UTC)": None, "Snapshots": "count"},
+        [(day, number(count)) for day, count in days[:MAX_DAYS]],
+    )
+    shown = listed[:MAX_ANNOUNCED]
+    yield table(
+        f"The first {number(len(shown))} of {counted(all_of_them, 'snapshot')}",
+        {"Snapshot": "first", "Goes after, and why": None},
+        [_announced_row(region, each) for region, each in shown],
+        "prose",
+    )
+
+
+def _announced_row(region: str, each: AnnouncedSnapshot) -> Row:
+    taken = f"of {each.volume_id} in {region}, taken {_minute(each.started_at)}"
+    return (
+        join([code(each.snapshot_id), element("div", foreign(taken), class_="small muted")]),
+        join([_minute(each.delete_after), element("div", foreign(each.reason), class_="muted")]),
+    )
+
+
+def _minute(time: str) -> str:
+    return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _earlier(report: Report) -> str:
+    """Return how many snapshots that are due an earlier deployment of the same name made; nothing if none."""
+    count = sum(region.before_deployment for region in report.regions.values())
+    return counted(count, "snapshot") if count else ""
+
+
 # --- common ---
-
-
-def _summed(report: Report, key: str) -> Counter[str]:
-    """Add up the counts that each region has under a key."""
-    return sum((Counter(getattr(region, key)) for region in report.regions.values()), Counter())
 
 
 def _most(counts: Mapping[str, int], most: int | None = None) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
 
 
-def _table(caption: str, columns: Mapping[str, str | None], rows: Sequence[Row], class_: str | None = None) -> Markup:
+def table(caption: str, columns: Mapping[str, str | None], rows: Sequence[Row], class_: str | None = None) -> Markup:
     """Return a table; each column has a heading and, where its cells need it, a class."""
     classes = list(columns.values())
     head = element("tr", *(element("th", title, scope="col", class_=class_) for title, class_ in columns.items()))
@@ -346,4 +420,11 @@ def _row(row: Row, classes: Sequence[str | None]) -> Markup:
     return element("tr", element("th", row[0], scope="row", class_=classes[0]), *cells)
 
 
-SECTIONS: Sequence[Callable[[Report], Markup | None]] = (_uncovered, _problems, _regions, _recovery_points, _done)
+SECTIONS: Sequence[Callable[[Report], Markup | None]] = (
+    _uncovered,
+    _problems,
+    _regions,
+    _recovery_points,
+    _deletions,
+    _done,
+)

@@ -7,13 +7,13 @@ STYLE = """
 :root {
   color-scheme: light dark;
   --ground: #f4f6f8; --card: #ffffff; --text: #17202b; --muted: #54616f; --line: #dde3e9; --track: #e6eaee;
-  --good: #187a48; --good-soft: #e3f4ea; --warn: #8a5a00; --warn-soft: #fdf1d8; --warn-fill: #b47800;
+  --good: #187a48; --good-soft: #e3f4ea; --warn: #8a5a00; --warn-fill: #b47800;
   --bad: #b3261e; --bad-soft: #fdeae8; --bad-fill: #d2443a; --unknown: #8995a3; --link: #1f5fbf;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
     --ground: #0e1318; --card: #171d24; --text: #e7ecf2; --muted: #a3afbc; --line: #2c353f; --track: #2a323c;
-    --good: #4fc98b; --good-soft: #15301f; --warn: #e6b450; --warn-soft: #33270f; --warn-fill: #d99a1c;
+    --good: #4fc98b; --good-soft: #15301f; --warn: #e6b450; --warn-fill: #d99a1c;
     --bad: #ff8f85; --bad-soft: #3a1a18; --bad-fill: #e5645a; --unknown: #74808d; --link: #8ab4f8;
   }
 }
@@ -46,7 +46,6 @@ header { padding: 1.5rem 1.25rem; gap: .75rem; }
 .badge { border-radius: 1rem; padding: .15rem .75rem; font-size: .875rem; font-weight: 600; }
 .badge.good { background: var(--good-soft); color: var(--good); }
 .badge.bad { background: var(--bad-soft); color: var(--bad); }
-.badge.warn { background: var(--warn-soft); color: var(--warn); }
 .badge.unknown { background: var(--track); color: var(--text); }
 .text-bad { color: var(--bad); font-weight: 600; }
 .text-warn { color: var(--warn); font-weight: 600; }
@@ -62,7 +61,7 @@ header { padding: 1.5rem 1.25rem; gap: .75rem; }
 svg { display: block; width: 100%; }
 .bar { height: .75rem; border-radius: .375rem; overflow: hidden; }
 .bars .bar + .bar { height: .3rem; margin-top: .2rem; }
-.track { fill: var(--track); } .good > rect, rect.good { fill: var(--good); } rect.bad { fill: var(--bad-fill); }
+.track { fill: var(--track); } rect.good { fill: var(--good); } rect.bad { fill: var(--bad-fill); }
 rect.warn { fill: var(--warn-fill); } rect.unknown { fill: var(--unknown); }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; padding: 0; }
 .legend li { display: flex; align-items: center; gap: .4rem; }
@@ -86,7 +85,7 @@ td.bars { vertical-align: middle; } td > .bars { padding-block: .3rem .15rem; }
 .pair thead { position: absolute; clip-path: inset(50%); }
 :is(h3, .small, footer) code { font-size: inherit; }
 article { border-top: 1px solid var(--line); padding-top: .85rem; }
-article, .reasons { display: grid; grid-template-columns: minmax(0, 1fr); gap: .5rem; }
+article { display: grid; grid-template-columns: minmax(0, 1fr); gap: .5rem; }
 article > p { max-width: 44rem; }
 footer { color: var(--muted); font-size: .875rem; padding-top: 0; display: grid; gap: .35rem; }
 @media (min-width: 44rem) {
