@@ -120,7 +120,7 @@ locals {
       dimensions  = { RuleName = aws_cloudwatch_event_rule.schedule.name }
       if_missing  = "notBreaching" # EventBridge sends this metric only above zero
       description = <<-EOT
-        In ALARM: EventBridge could neither deliver a scheduled event to ${var.name} nor keep it in the queue of undelivered events. That run did not take place, and its event is lost.
+        In ALARM: EventBridge could not deliver a scheduled event to ${var.name}, and the queue of undelivered events did not take it. That run did not take place, and its event is lost.
         Look first whether the queue and its key still let EventBridge in: aws sqs get-queue-attributes --region ${local.region} --queue-url ${aws_sqs_queue.undelivered.url} --attribute-names Policy KmsMasterKeyId
         Then remove the cause and make the run up: ${local.manual}, "A message was lost". The alarm ends by itself.
       EOT

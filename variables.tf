@@ -326,7 +326,7 @@ variable "reserved_concurrent_executions" {
 
 # The key's policy must let CloudWatch Logs and EventBridge use the key.
 variable "kms_key_arn" {
-  description = "ARN of a KMS key in this region that encrypts package, reports, environment, logs and queues, but not the topic; null uses keys of AWS."
+  description = "ARN of a KMS key in this region that encrypts bucket, environment, logs and queues, but not the topic; null uses keys of AWS."
   type        = string
   default     = null
 

@@ -39,6 +39,11 @@ output "reports_url" {
   value       = module.ebs_backup.reports_url
 }
 
+output "deployment" {
+  description = "Settings for a preview: ebs-backup plan --deployment FILE."
+  value       = module.ebs_backup.deployment
+}
+
 output "snapshot_filter" {
   description = "Filter that lists the snapshots: aws ec2 describe-snapshots --owner-ids self --filters <snapshot_filter>."
   value       = module.ebs_backup.snapshot_filter

@@ -16,7 +16,7 @@ _CHANGING = (Status.CREATED, Status.ANNOUNCED, Status.WITHDRAWN, Status.DELETED)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was done to one snapshot, and why; `delete_after` is the time that an announcement says."""
+    """One change to one snapshot, and its reason; `delete_after` is the time that an announcement says."""
 
     change: str
     snapshot_id: str

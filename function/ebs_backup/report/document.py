@@ -45,7 +45,7 @@ class Run:
 
     @property
     def changed_anything(self) -> bool:
-        """Whether anything in the account is other than before."""
+        """True if anything in the account is other than before."""
         return any(part.changed_anything for part in self.regions)
 
     @property

@@ -44,7 +44,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class EarlierAttempt:
-    """What an earlier attempt came to, as its report's key tells; the path leads from the deployment's prefix."""
+    """The end of an earlier attempt, as its report's key tells; the path leads from the deployment's prefix."""
 
     run_id: str
     started_at: str

@@ -47,7 +47,7 @@ NOT_READ = "not_read"
 class RegionResult:
     """The result of a visit, in full: a plan and its outcomes, or the problem that kept the region from being read.
 
-    Unless it `expires`, the plan neither announces nor deletes anything, since a person started the run.
+    It `expires` unless a person started the run: then the plan announces and deletes nothing.
     """
 
     region: str
@@ -120,7 +120,7 @@ class RegionPart:
 
     @property
     def changed_anything(self) -> bool:
-        """Whether the region is any further than before."""
+        """True if the region is any further than before."""
         return any(getattr(self.report, count) for count in _CHANGES)
 
 

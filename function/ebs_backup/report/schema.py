@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReportedProblem:
-    """A failure of a volume or a snapshot, or of the region as a whole, which has neither id.
+    """A failure of a volume or a snapshot, or of the region as a whole, which has no id of either.
 
     `status` is the outcome's, `denied` for a denial that was expected, or `not_read` for the region as a whole.
     """

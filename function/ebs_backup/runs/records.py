@@ -46,7 +46,7 @@ class RunName:
 
 @dataclass(frozen=True, slots=True)
 class BegunRun:
-    """What a run is, from its first step on: `narrowed` if it is of chosen regions only."""
+    """A run, from its first step on: `narrowed` if it is of chosen regions only."""
 
     run_id: RunId
     execution: ExecutionName
@@ -63,13 +63,13 @@ class BegunRun:
 
     @property
     def request(self) -> Request:
-        """What was asked for."""
+        """The request that began it."""
         return Request(self.run_id, self.dry_run, self.regions if self.narrowed else (), self.expires)
 
 
 @dataclass(frozen=True, slots=True)
 class NextRound:
-    """What follows a round: whether there is another one, after how many seconds, and what it is to know."""
+    """The answer after a round: if there is another one, after how many seconds, and what it is to know."""
 
     again: bool
     wait_seconds: int
@@ -79,7 +79,7 @@ class NextRound:
 
 @dataclass(frozen=True, slots=True)
 class RegionRecord:
-    """What the rounds of a region came to, when the last one ended, and what follows it."""
+    """The result of a region's rounds, when the last one ended, and what follows it."""
 
     ended_at: datetime
     follows: NextRound

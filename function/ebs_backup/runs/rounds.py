@@ -26,7 +26,7 @@ from ebs_backup.aws import s3
 from ebs_backup.aws.clock import Clock
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.reader import ReadError, at_least, read
-from ebs_backup.model.request import Request, RequestError, check_scope, parse_request
+from ebs_backup.model.request import CLOCK_DIFFERENCE, Request, RequestError, check_scope, parse_request
 from ebs_backup.model.terms import short_hash
 from ebs_backup.model.values import Problem
 from ebs_backup.report.document import Run, log_region, log_round
@@ -273,10 +273,11 @@ class Steps:
     def _under_way(self, name: RunName) -> BegunRun:
         """Return what a run is; raise RequestError if it never began, or longer ago than an execution may last.
 
-        A run measures coverage as of its beginning, and a measurement of long ago must not pass for one of today.
+        A run measures coverage as of its beginning, and a measurement of long ago must not pass for one of today. It
+        deletes what was announced until then, so that a beginning to come would let snapshots go too early.
         """
         run, longest = self._records.find(name), timedelta(seconds=self.deployment.max_run_seconds)
-        if self.clock.utc() - run.started_at > longest:
+        if not -CLOCK_DIFFERENCE <= self.clock.utc() - run.started_at <= longest:
             raise RequestError(f"run must have begun in the last {longest}; it began at {run.started_at.isoformat()}")
         # A deployment that became a dry run since is one at once.
         return replace(run, dry_run=run.dry_run or self.deployment.dry_run)

@@ -69,7 +69,7 @@ class Visitor:
 
     @property
     def _expires(self) -> bool:
-        """Whether expiry takes part; a dry run shows what a scheduled run would announce and delete."""
+        """True if expiry takes part; a dry run shows what a scheduled run would announce and delete."""
         return self.request.expires or self.request.dry_run
 
     def _steps(self, region: Region, result: RegionResult, start: float) -> Iterator[RegionResult]:

@@ -76,7 +76,7 @@ def test_delay_is_as_long_as_the_deployment_says() -> None:
     assert announced(made) == {"vol-1-003": AT.replace(microsecond=0) + timedelta(days=14)}
 
 
-def test_snapshot_in_error_restores_nothing_and_waits_for_one_run_only() -> None:
+def test_snapshot_in_error_waits_for_one_run_only() -> None:
     broken = tuple(replace(s, state="error") for s in nightly(1))
 
     first = expired(broken, deployment(retention=DAILY))
@@ -112,7 +112,7 @@ def test_archived_snapshot_stays() -> None:
     assert made.verdicts[-1].reasons == ("in the archive tier",)
 
 
-def test_snapshot_completed_since_the_run_began_counts_for_nothing_yet() -> None:
+def test_snapshot_completed_since_the_run_began_does_not_count() -> None:
     late = replace(nightly(1)[0], completed_at=AT + timedelta(minutes=1))
     made = expired((late, *nightly(3)[1:]), deployment(retention=DAILY))
 
@@ -220,7 +220,7 @@ def test_tighter_terms_let_nothing_go_until_they_are_confirmed() -> None:
     assert wrongly.actions == ()
 
 
-def test_first_retention_of_a_deployment_with_a_history_waits_for_confirmation() -> None:
+def test_first_retention_on_a_history_waits_for_confirmation() -> None:
     assert expired(nightly(9, terms="keep every snapshot"), deployment(retention=DAILY)).brake
 
 

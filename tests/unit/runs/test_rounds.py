@@ -1081,6 +1081,19 @@ def test_step_of_a_run_of_long_ago_is_refused(deployment: Deployment, ec2: Simul
     assert not ec2.calls
 
 
+def test_record_of_a_run_to_come_lets_nothing_go_early(deployment: Deployment, ec2: Simulator) -> None:
+    deployment.begin()
+    (key,) = [key for key in deployment.bucket.objects if key.endswith("/run.json")]
+    forged = deployment.bucket.objects[key].replace(b"2026-11-23T03:00:05", b"2026-12-23T03:00:05")
+    assert forged != deployment.bucket.objects[key]
+    deployment.bucket.objects[key] = forged
+
+    with pytest.raises(RequestError, match="it began at 2026-12-23"):
+        deployment.invoke(_visit())
+
+    assert not ec2.calls
+
+
 @pytest.mark.parametrize("record", [b"", b"{}", b"[]", b"\xff", b'{"run_id": "x"}'])
 def test_record_that_makes_no_sense_is_not_believed(deployment: Deployment, record: bytes) -> None:
     deployment.begin()
