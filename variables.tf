@@ -549,13 +549,12 @@ locals {
   # The reports use the same words.
   retention = "keep ${coalesce(join(", ", local.retention_counts), "every snapshot")}"
 
-  # All that decides how long a snapshot is kept, in the words that the function writes into its description. With last
-  # and hourly in force, the schedule is part of it: the more often runs take place, the sooner a snapshot goes.
-  counts_runs = lookup(var.retention, "last", 0) + lookup(var.retention, "hourly", 0) > 0
+  # All that decides how long a snapshot is kept, in the words that the function writes into its description. The schedule is
+  # part of it: the more often runs take place, the sooner a snapshot goes.
   terms = join("", compact([
     local.retention,
     var.orphan_retention_days == null ? "" : "; orphans ${var.orphan_retention_days} days",
-    local.counts_runs ? "; schedule ${substr(sha256(var.schedule_expression), 0, 8)}" : "",
+    length(local.retention_counts) > 0 ? "; schedule ${substr(sha256(var.schedule_expression), 0, 8)}" : "",
   ]))
   retention_code = substr(sha256(local.terms), 0, 8)
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass, fields
 
 from ebs_backup.model.retention import Retention, in_words
 
-# These rules let older snapshots go the sooner, the more often runs take place.
-_COUNTING_RUNS = ("last", "hourly")
 _RULES = "|".join(rule.name for rule in fields(Retention))
 _WORDS = re.compile(
     rf"keep (?P<counts>every snapshot|\d+ (?:{_RULES})(?:, \d+ (?:{_RULES}))*)"
@@ -24,7 +22,8 @@ _WORDS = re.compile(
 class Terms:
     """How many periods each rule keeps, how long orphans are kept in days (None: for ever), and which schedule counts.
 
-    `schedule` is a short hash of the schedule expression, and empty unless a rule counts runs.
+    `schedule` is a short hash of the schedule expression, and empty where every snapshot stays. It is a term of every
+    other retention: the more often runs take place, the sooner a snapshot goes, as long as runs are rarer than periods.
     """
 
     retention: Retention
@@ -44,9 +43,8 @@ class Terms:
 
 
 def terms_of(retention: Retention, orphan_days: int | None, schedule_expression: str) -> Terms:
-    """Return the terms of a deployment; its schedule is one of them where a rule counts runs."""
-    counts_runs = any(rule in retention.counts for rule in _COUNTING_RUNS)
-    schedule = short_hash(schedule_expression) if counts_runs and schedule_expression else ""
+    """Return the terms of a deployment; its schedule is one of them where a rule is in force."""
+    schedule = short_hash(schedule_expression) if retention.counts and schedule_expression else ""
     return Terms(retention, orphan_days if retention.counts else None, schedule)
 
 

@@ -74,11 +74,15 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All snapshots of the deployment in one region, and the volumes that exist there, as far as it matters."""
+    """All snapshots of the deployment in one region, and the volumes that exist there, as far as it matters.
+
+    `newest` says of volumes that are gone when their newest snapshot was started, whoever made it.
+    """
 
     region: str
     snapshots: tuple[Snapshot, ...]
     volume_ids: frozenset[str] = frozenset()
+    newest: Mapping[str, datetime] = field(default_factory=dict)
 
 
 CREATING = ("CreateSnapshot", "CreateSnapshots")
@@ -175,6 +179,7 @@ class Verdict:
     keep: bool
     reasons: tuple[str, ...]
     delete_after: datetime | None = None
+    gone: bool = False  # due only since its volume no longer exists
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ from ebs_backup.plan.creates import made_by_run
 from ebs_backup.plan.ownership import is_own
 from ebs_backup.plan.retention import by_volume, judge_orphan
 
+# An announcement that no run acted upon for that long after its time is none: it may be of another retention, or from
+# before a long time in the Recycle Bin. Nothing is deleted where runs are rarer.
+ANNOUNCEMENT_LASTS = timedelta(days=35)
 OF_THIS_RUN = "of this run"
 BEFORE_DEPLOYMENT = "made before this deployment existed"
 # How the reason begins why a snapshot stays that no rule keeps.
@@ -39,8 +42,11 @@ def with_expiry(plan: Plan, history: History, deployment: Deployment, run_id: st
     verdicts = judge_history(history, deployment, run_id, at)
     brake = brake_on(verdicts, deployment)
     due = [v for v in verdicts if not v.keep and not (brake and v.snapshot.state != "error")]
-    stays = [v for v in verdicts if v.keep and delete_after(deployment, v.snapshot)]
-    actions = (*plan.actions, *_withdrawals(stays), *_announcements(due, deployment, at), *_deletions(due, at))
+    # What the brake holds loses its announcement too: once confirmed, it has the whole delay before it again.
+    going = {v.snapshot.id for v in due}
+    stays = [v for v in verdicts if v.snapshot.id not in going and delete_after(deployment, v.snapshot)]
+    deletes = _deletions(due, history, deployment, at)
+    actions = (*plan.actions, *_withdrawals(stays), *_announcements(due, deployment, at), *deletes)
     return replace(plan, actions=actions, verdicts=tuple(verdicts), brake=brake)
 
 
@@ -58,10 +64,9 @@ def judge_history(history: History, deployment: Deployment, run_id: str, at: dat
     begun = scheduled_time(run_id) or at
     for volume_id, snapshots in by_volume(owned).items():
         days = None if volume_id in history.volume_ids else deployment.orphan_retention_days
-        newest_at = max((s.started_at for s in snapshots if s.state != "error"), default=None)
         judged = [_as_it_was(s, begun) for s in snapshots if s.id not in ours]
-        verdicts += judge_orphan(judged, deployment.retention, days=days, newest_at=newest_at, at=at)
-    return [_final(verdict, deployment) for verdict in verdicts]
+        verdicts += judge_orphan(judged, deployment.retention, days=days)
+    return [_final(verdict, deployment, at) for verdict in verdicts]
 
 
 def stays_though_due(verdict: Verdict) -> bool:
@@ -83,7 +88,7 @@ def brake_on(verdicts: Collection[Verdict], deployment: Deployment) -> str | Non
         return None
     more = f" and {len(tighter) - 1} others" if len(tighter) > 1 else ""
     return (
-        f'{len(due)} snapshots are due under "{deployment.terms.words}", which is tighter than "{tighter[0]}"{more}, '
+        f'{len(due)} snapshots are due under "{deployment.terms.words}", which may keep less than "{tighter[0]}"{more}, '
         f'under which snapshots were made; to let them go, set confirmed_retention = "{deployment.terms.code}"'
     )
 
@@ -99,7 +104,7 @@ def _as_it_was(snapshot: Snapshot, begun: datetime) -> Snapshot:
     return replace(snapshot, state="pending") if completed_since else snapshot
 
 
-def _final(verdict: Verdict, deployment: Deployment) -> Verdict:
+def _final(verdict: Verdict, deployment: Deployment, at: datetime) -> Verdict:
     """Keep what is held or archived; say of what is due whether it is announced, and whether it is an earlier one's.
 
     EC2 bills at least 90 days of what is archived, and only who archived it knows since when:
@@ -114,7 +119,9 @@ def _final(verdict: Verdict, deployment: Deployment) -> Verdict:
         return replace(verdict, keep=True, reasons=(f"{IN_TIER} {snapshot.storage_tier} tier",))
     earlier = deployment.created_at is not None and snapshot.started_at < deployment.created_at
     reasons = (*verdict.reasons, BEFORE_DEPLOYMENT) if earlier else verdict.reasons
-    return replace(verdict, reasons=reasons, delete_after=delete_after(deployment, snapshot))
+    announced = delete_after(deployment, snapshot)
+    lasts = announced is not None and at - announced <= ANNOUNCEMENT_LASTS
+    return replace(verdict, reasons=reasons, delete_after=announced if lasts else None)
 
 
 def _withdrawals(stays: Iterable[Verdict]) -> Iterator[Announce]:
@@ -123,15 +130,22 @@ def _withdrawals(stays: Iterable[Verdict]) -> Iterator[Announce]:
 
 
 def _announcements(due: Iterable[Verdict], deployment: Deployment, at: datetime) -> Iterator[Announce]:
-    """Announce what is due and not announced; from what ended in error nothing can be restored, so it need not wait."""
+    """Announce what is due and not announced; from what ended in error nothing can be restored, so it need not wait.
+
+    The history of a volume that is gone waits at least as long as orphans are kept, counted from this look.
+    """
     now = at.astimezone(UTC).replace(microsecond=0)
     for v in due:
         if v.delete_after is None:
-            days = 0 if v.snapshot.state == "error" else deployment.deletion_delay_days
+            delay, orphaned = deployment.deletion_delay_days, deployment.orphan_retention_days or 0
+            days = 0 if v.snapshot.state == "error" else max(delay, orphaned) if v.gone else delay
             yield Announce(v.snapshot.id, v.snapshot.volume_id, ", ".join(v.reasons), now + timedelta(days=days))
 
 
-def _deletions(due: Iterable[Verdict], at: datetime) -> Iterator[Delete]:
+def _deletions(due: Iterable[Verdict], history: History, deployment: Deployment, at: datetime) -> Iterator[Delete]:
+    """Delete what was announced until now; of a volume that is gone only once its newest snapshot is old enough too."""
+    orphaned = timedelta(days=deployment.orphan_retention_days or 0)
     for v in due:
-        if v.delete_after and v.delete_after <= at:
+        newest_at = history.newest.get(v.snapshot.volume_id, at)
+        if v.delete_after and v.delete_after <= at and not (v.gone and at - newest_at < orphaned):
             yield Delete(v.snapshot.id, v.snapshot.volume_id, ", ".join(v.reasons))

@@ -21,6 +21,7 @@ NEWEST = "newest"
 NO_RETENTION = "no retention"
 NO_RULE = "kept by no rule"
 ENDED_IN_ERROR = "ended in error"
+VOLUME_GONE = "its volume is gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +82,19 @@ def judge(snapshots: Iterable[Snapshot], retention: Retention) -> tuple[Verdict,
     return tuple(_verdict(snapshot, reasons.get(snapshot.id)) for snapshot in newest_first)
 
 
-def judge_orphan(
-    snapshots: Iterable[Snapshot], retention: Retention, *, days: int | None, newest_at: datetime | None, at: datetime
-) -> tuple[Verdict, ...]:
+def judge_orphan(snapshots: Iterable[Snapshot], retention: Retention, *, days: int | None) -> tuple[Verdict, ...]:
     """Return a verdict on each snapshot of a volume that no longer exists, newest first.
 
-    Nothing new comes to push the kept ones out, so that the rules would keep them for ever. They go together, the
-    newest too, once the newest of all the volume's snapshots has been there for that many days (None: never). Until
-    then a volume that somebody deleted by mistake has all of its history.
+    Nothing new comes to push the kept ones out, so that the rules would keep them for ever. They are due together, the
+    newest too, unless `days` is None: then the rules alone decide. `days` are for the announcement: until then a volume
+    that somebody deleted by mistake has all of its history.
     """
     verdicts = judge(snapshots, retention)
-    if days is None or newest_at is None or not retention.counts or (at - newest_at).days < days:
+    if days is None or not retention.counts:
         return verdicts
-    reason = f"its volume is gone, and its newest snapshot at least {days} days old"
     return tuple(
-        replace(v, keep=False, reasons=(reason,)) if v.keep and v.snapshot.state == "completed" else v for v in verdicts
+        replace(v, keep=False, reasons=(VOLUME_GONE,), gone=True) if v.keep and v.snapshot.state == "completed" else v
+        for v in verdicts
     )
 
 
@@ -106,7 +105,8 @@ def kept(snapshots: Iterable[Snapshot], retention: Retention) -> Mapping[str, tu
     """
     if not retention.counts:
         return {snapshot.id: (NO_RETENTION,) for snapshot in _newest_first(snapshots)}
-    completed = _newest_first(s for s in snapshots if s.state == "completed")
+    # One that is archived stays anyhow, and nobody restores from it within hours: it takes no place.
+    completed = _newest_first(s for s in snapshots if s.state == "completed" and s.storage_tier == "standard")
     reasons = _kept(completed, retention)
     for snapshot_id, why in _kept([s for s in completed if not is_by_hand(s)], retention).items():
         reasons.setdefault(snapshot_id, [f"{reason}, without runs by hand" for reason in why])

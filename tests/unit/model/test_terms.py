@@ -23,12 +23,13 @@ def test_terms_are_read_back_as_they_are_written(terms: Terms) -> None:
 
 
 def test_terms_can_be_read_by_people() -> None:
-    assert DOCUMENTED.words == "keep 7 daily, 4 weekly, 12 monthly, 3 yearly; orphans 90 days"
+    assert DOCUMENTED.words == "keep 7 daily, 4 weekly, 12 monthly, 3 yearly; orphans 90 days; schedule 93f2f0e6"
     assert terms_of(Retention(), None, "rate(1 day)").words == "keep every snapshot"
 
 
-def test_schedule_is_a_term_where_a_rule_counts_runs() -> None:
-    hourly, faster = (terms_of(Retention(last=21), None, f"rate({n} minutes)") for n in (60, 2))
+@pytest.mark.parametrize("rule", RULES)
+def test_schedule_is_a_term_of_every_rule(rule: str) -> None:
+    hourly, faster = (terms_of(Retention(**{rule: 21}), None, f"rate({n} minutes)") for n in (60, 2))
 
     assert parse_terms(hourly.words) == hourly
     assert not keeps_all_of(faster, hourly)

@@ -70,6 +70,14 @@ def test_mark_that_is_no_time_announces_nothing(tag: str) -> None:
     assert (list(announced(made)), deleted(made)) == (["vol-1-003"], [])
 
 
+def test_announcement_of_long_ago_is_made_anew() -> None:
+    stale = f"{AT - timedelta(days=36):%Y-%m-%dT%H:%M:%SZ}"
+
+    made = expired((*nightly(2), *nightly(4, DeleteAfter=stale)[2:]), deployment(retention=DAILY))
+
+    assert (deleted(made), list(announced(made))) == ([], ["vol-1-003", "vol-1-004"])
+
+
 def test_delay_is_as_long_as_the_deployment_says() -> None:
     made = expired(nightly(3), deployment(retention=DAILY, deletion_delay_days=14))
 
@@ -144,26 +152,39 @@ def test_runs_by_hand_push_no_scheduled_snapshot_out() -> None:
 # --- volumes that are gone ---
 
 
-def test_orphans_history_goes_after_the_days_given() -> None:
-    lost = tuple(replace(s, started_at=s.started_at - timedelta(days=29)) for s in nightly(2))
-
-    assert announced(expired(lost, deployment(retention=DAILY))) == {}
-    assert announced(expired(lost, deployment(retention=DAILY, orphan_retention_days=31))) == {}
-    assert announced(expired(lost, deployment(retention=DAILY, orphan_retention_days=30), "vol-1")) == {}
-    assert len(expired(lost, _with_orphans(30)).verdicts) == 2
-    assert len(announced(expired(lost, _with_orphans(30, code=True)))) == 2
+def _gone(by: Deployment, newest_at: datetime | None = None, **words: str) -> Plan:
+    """Return what becomes of a volume's history that exists no more, and whose newest snapshot was made then."""
+    newest = {"vol-1": newest_at} if newest_at else {}
+    history = History(REGION, nightly(2, terms=by.terms.words, **words), frozenset(), newest)
+    return with_expiry(Plan(REGION, 0), history, by, RUN, AT)
 
 
-def _with_orphans(days: int, *, code: bool = False) -> Deployment:
-    by = deployment(retention=DAILY, orphan_retention_days=days)
-    return replace(by, confirmed_retention=by.terms.code) if code else by
+ORPHANS = deployment(retention=DAILY, orphan_retention_days=30)
 
 
-def test_age_of_an_orphan_counts_the_newest_of_all_its_snapshots() -> None:
-    lost = tuple(replace(s, started_at=s.started_at - timedelta(days=40)) for s in nightly(2))
-    own = snapshot("own", "vol-1", "pending")
+def test_orphans_history_stays_without_a_limit() -> None:
+    assert announced(_gone(deployment(retention=DAILY))) == {}
 
-    assert announced(expired((own, *lost), _with_orphans(30, code=True))) == {}
+
+def test_orphans_history_is_announced_for_as_long_as_orphans_stay() -> None:
+    assert set(announced(_gone(ORPHANS)).values()) == {AT.replace(microsecond=0) + timedelta(days=30)}
+
+
+def test_volume_that_is_back_keeps_its_history() -> None:
+    history = nightly(2, terms=ORPHANS.terms.words, DeleteAfter=LONG_AGO)
+
+    assert announced(expired(history, ORPHANS, "vol-1")) == {"vol-1-001": None, "vol-1-002": None}
+
+
+@pytest.mark.parametrize(("days", "goes"), [(29, False), (30, True)])
+def test_age_of_an_orphan_counts_the_newest_of_all_its_snapshots(days: int, *, goes: bool) -> None:
+    made = _gone(ORPHANS, AT - timedelta(days=days), DeleteAfter=LONG_AGO)
+
+    assert bool(deleted(made)) == goes
+
+
+def test_orphan_of_unknown_age_stays() -> None:
+    assert deleted(_gone(ORPHANS, DeleteAfter=LONG_AGO)) == []
 
 
 # --- whose a snapshot is ---
@@ -211,7 +232,7 @@ def test_tighter_terms_let_nothing_go_until_they_are_confirmed() -> None:
     held = expired(history, tighter)
     assert held.actions == ()
     assert held.brake == (
-        '29 snapshots are due under "keep 1 last", which is tighter than "keep 21 last; schedule 12345678", '
+        '29 snapshots are due under "keep 1 last", which may keep less than "keep 21 last; schedule 12345678", '
         f'under which snapshots were made; to let them go, set confirmed_retention = "{tighter.terms.code}"'
     )
     confirmed = expired(history, replace(tighter, confirmed_retention=tighter.terms.code))
@@ -238,10 +259,12 @@ def test_unknown_terms_are_taken_for_tighter() -> None:
     assert expired(nightly(9, terms="keep 5 fortnightly"), deployment(retention=DAILY)).brake
 
 
-def test_brake_also_holds_what_was_announced_before() -> None:
+def test_brake_withdraws_what_was_announced_before() -> None:
     history = nightly(9, terms="keep 21 last", DeleteAfter=LONG_AGO)
 
-    assert deleted(expired(history, deployment(retention=DAILY))) == []
+    made = expired(history, deployment(retention=DAILY))
+
+    assert (deleted(made), set(announced(made).values())) == ([], {None})
 
 
 def test_brake_does_not_hold_snapshots_in_error() -> None:

@@ -18,6 +18,7 @@ from ebs_backup.plan.retention import (
     NO_RETENTION,
     NO_RULE,
     RULES,
+    VOLUME_GONE,
     by_volume,
     is_by_hand,
     judge,
@@ -55,15 +56,6 @@ def gone(verdicts: Iterable[Verdict]) -> dict[str, str]:
 
 def staying(verdicts: Iterable[Verdict]) -> list[Snapshot]:
     return [v.snapshot for v in verdicts if v.keep]
-
-
-def orphaned(
-    history: Iterable[Snapshot], retention: Retention, *, days: int | None, at: datetime
-) -> tuple[Verdict, ...]:
-    """Judge the history of a volume that is gone; it has no snapshots besides."""
-    every = list(history)
-    newest_at = max((s.started_at for s in every if s.state != "error"), default=None)
-    return judge_orphan(every, retention, days=days, newest_at=newest_at, at=at)
 
 
 # --- what a rule counts ---
@@ -142,7 +134,7 @@ def test_everything_stays_without_a_retention() -> None:
     history = [taken("2020-01-01"), taken("2026-01-01", "error"), taken("2026-01-02", "pending")]
 
     assert gone(judge(history, Retention())) == {}
-    assert gone(orphaned(history, Retention(), days=1, at=datetime(2030, 1, 1, tzinfo=UTC))) == {}
+    assert gone(judge_orphan(history, Retention(), days=1)) == {}
     assert set(kept(history, Retention()).values()) == {(NO_RETENTION,)}
 
 
@@ -179,52 +171,41 @@ def test_month_of_failed_snapshots_expires_no_good_one() -> None:
 # --- volumes that no longer exist ---
 
 ORPHANED = every_day("2026-01-01", "2026-01-10")
-LAST_MOMENT = datetime(2026, 2, 9, 2, 59, tzinfo=UTC)  # a minute before the newest is 30 days old
 
 
-@pytest.mark.parametrize("when", [datetime(2026, 1, 10, 4, tzinfo=UTC), LAST_MOMENT])
-def test_orphan_is_kept_by_rules_until_its_newest_is_old(when: datetime) -> None:
-    retention = Retention(daily=3, monthly=1)
+def test_all_snapshots_of_an_orphan_are_due() -> None:
+    verdicts = judge_orphan(ORPHANED, Retention(daily=3), days=30)
 
-    assert orphaned(ORPHANED, retention, days=30, at=when) == judge(ORPHANED, retention)
-
-
-def test_all_snapshots_of_an_old_orphan_go() -> None:
-    verdicts = orphaned(ORPHANED, Retention(daily=3), days=30, at=LAST_MOMENT + timedelta(minutes=1))
-
-    assert not staying(verdicts)
-    assert Counter(gone(verdicts).values()) == {
-        NO_RULE: 7,
-        "its volume is gone, and its newest snapshot at least 30 days old": 3,
-    }
+    assert Counter(gone(verdicts).values()) == {NO_RULE: 7, VOLUME_GONE: 3}
+    assert [v.snapshot.id for v in verdicts if v.gone] == ["2026-01-10", "2026-01-09", "2026-01-08"]
 
 
 def test_orphan_keeps_its_last_snapshots_without_a_limit() -> None:
-    far = datetime(2126, 1, 1, tzinfo=UTC)
-
-    assert orphaned(ORPHANED, Retention(daily=3), days=None, at=far) == judge(ORPHANED, Retention(daily=3))
+    assert judge_orphan(ORPHANED, Retention(daily=3), days=None) == judge(ORPHANED, Retention(daily=3))
 
 
-def test_pending_snapshot_counts_as_newest_and_stays() -> None:
+def test_pending_snapshot_of_an_orphan_stays() -> None:
     history = [*ORPHANED, taken("2026-02-08", "pending")]
-    late = datetime(2027, 1, 1, tzinfo=UTC)
 
-    assert orphaned(history, Retention(last=1), days=30, at=LAST_MOMENT + timedelta(days=9)) == judge(
-        history, Retention(last=1)
-    )
-    assert [s.state for s in staying(orphaned(history, Retention(last=1), days=30, at=late))] == ["pending"]
-
-
-def test_failed_snapshot_does_not_lengthen_an_orphans_life() -> None:
-    history = [*ORPHANED, taken("2026-02-08", "error")]
-
-    assert not staying(orphaned(history, Retention(last=1), days=30, at=LAST_MOMENT + timedelta(days=1)))
+    assert [s.state for s in staying(judge_orphan(history, Retention(last=1), days=30))] == ["pending"]
 
 
 def test_orphan_without_a_completed_snapshot_goes() -> None:
     history = [taken("2026-01-01", "error")]
 
-    assert gone(orphaned(history, Retention(last=1), days=30, at=LAST_MOMENT)) == {"2026-01-01": ENDED_IN_ERROR}
+    assert gone(judge_orphan(history, Retention(last=1), days=30)) == {"2026-01-01": ENDED_IN_ERROR}
+
+
+# --- what counts ---
+
+
+def test_archived_snapshots_take_no_place() -> None:
+    archived = [replace(taken(day), storage_tier="archive") for day in days("2026-01-08", "2026-01-10")]
+
+    assert list(kept([*every_day("2026-01-01", "2026-01-07"), *archived], Retention(daily=2))) == [
+        "2026-01-07",
+        "2026-01-06",
+    ]
 
 
 def test_snapshots_are_grouped_by_volume_in_the_order_of_ids() -> None:
@@ -493,15 +474,9 @@ def test_manual_deletion_takes_no_other_snapshot_along(
     assert kept([s for s in history if s.id not in lost], retention).keys() >= kept(history, retention).keys() - lost
 
 
-@given(histories(), retentions, st.integers(0, 400), st.integers(0, 2000))
-def test_orphan_keeps_what_the_rules_keep_or_nothing(
-    history: list[Snapshot], retention: Retention, limit: int, age: int
-) -> None:
-    at = max((s.started_at for s in history), default=START) + timedelta(days=age)
-
-    left = staying(orphaned(history, retention, days=limit, at=at))
-
-    assert left == ([] if age >= limit else staying(judge(history, retention)))
+@given(histories(), retentions)
+def test_orphan_keeps_nothing_once_days_are_given(history: list[Snapshot], retention: Retention) -> None:
+    assert staying(judge_orphan(history, retention, days=30)) == []
 
 
 # --- 400 days and more, one run a day ---
