@@ -155,7 +155,7 @@ def _totals(preview: Preview, plans: list[Plan]) -> Iterator[str]:
         f"{len(announces) - withdraws} to announce, {deletes} to delete, {keeps} to keep"
         f"{_if_any(waits, 'announced before')}{_if_any(withdraws, 'no longer to go')}{_if_any(there, 'already there')}."
     )
-    unread = sum(each.problem is not None and not each.denied_as_expected for each in preview.regions)
+    unread = sum(each.problem is not None for each in preview.regions)
     yield (
         f"Volumes skipped: {skipped}. Regions read: {len(preview.regions) - unread} of {len(preview.regions)}. "
         f"Duration at EC2's request limits: {_duration(_seconds(preview, plans))}."

@@ -13,8 +13,8 @@ _PREFIX = re.compile(r"(?!aws:)[a-z0-9+=._:/@-]{1,112}", re.IGNORECASE)
 # The rules that the function itself does not have, by the field of the deployment: variables.tf has all of them.
 _RULES: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "name": (
-        "1 to 36 lower-case letters, digits and hyphens, the first one a letter",
-        re.compile(r"[a-z][a-z0-9-]{0,35}").fullmatch,
+        "1 to 36 lower-case letters, digits and hyphens, the first one a letter, and not begin as S3 reserves it",
+        re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)[a-z][a-z0-9-]{0,35}").fullmatch,
     ),
     "tag_prefix": (
         "1 to 112 letters, digits and + - = . _ : / @, and not begin with aws:",
@@ -38,10 +38,9 @@ _PLACE = re.compile(r"^(?:deployment\.|payload\.)?([a-z_]+)(?:\[\d+\]|\.([a-z]+)
 
 def check(deployment: Deployment, given: Collection[str]) -> None:
     """Raise InputError if a field that an option has given breaks one of Terraform's rules."""
-    for key in given & _RULES.keys():
-        words, holds = _RULES[key]
+    for key, (words, holds) in _RULES.items():
         value = getattr(deployment, key)
-        if not holds(value):
+        if key in given and not holds(value):
             raise InputError(f"{option(key)} must be {words}; got: {value}")
     if deployment.orphan_retention_days and not deployment.retention.counts:
         raise InputError("--orphan-retention-days needs --retention: without one, nothing is deleted")

@@ -173,6 +173,7 @@ def test_expected_denial_does_not_fail_the_command(command: Command, ec2: Simula
 
     assert done.code == 0
     assert "us-east-1: denied, as expected." in done.out
+    assert "Regions read: 16 of 17." in done.out
 
 
 def test_rows_are_sorted_by_name(command: Command, ec2: Simulator) -> None:

@@ -284,7 +284,7 @@ def test_region_bar_is_full_whatever_other_regions_have() -> None:
     assert [a["width"] for a in rects[2:4]] == ["1000.0", "1000.0"], "after the coverage and the legend"
 
 
-def test_denied_calls_of_a_region_that_is_denied_as_expected_are_no_problems() -> None:
+def test_expected_denials_of_calls_are_no_problems() -> None:
     made = reported(VARIED)
     (name, region), *_ = made.regions.items()
     problems = tuple(replace(each, status="denied") for each in region.problems)
