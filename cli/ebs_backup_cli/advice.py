@@ -29,15 +29,18 @@ _BY_CODE = {
 
 
 def problems(preview: Preview, timeout: float) -> Iterator[str]:
-    """Yield what to do about regions that were not read."""
+    """Yield which regions were not read and why, a line each, and then what to do about those alike."""
     if preview.timed_out:
         yield f"Time ran out after {timeout:g} seconds: what was not read by then is missing. --timeout gives more."
-    regions: dict[str, list[str]] = defaultdict(list)
+    unread: dict[str, list[str]] = defaultdict(list)
     for each in preview.regions:
-        if each.problem and each.problem.code and not each.denied_as_expected:
-            regions[_remedy(each.problem.code)].append(each.region)
-    for remedy, names in regions.items():
-        yield f"{', '.join(names)}: not read. {remedy}"
+        if each.problem and not each.denied_as_expected:
+            what = ": ".join(filter(None, (each.problem.operation, each.problem.code, each.problem.message)))
+            remedy = _remedy(each.problem.code) if each.problem.code else ""
+            unread[remedy].append(f"{each.region}: not read: {what}")
+    for remedy, lines in unread.items():
+        yield from lines
+        yield from filter(None, [remedy])
 
 
 def _remedy(code: str) -> str:

@@ -66,17 +66,30 @@ def notes(preview: Preview, names: Names | None, options: DeploymentOptions) -> 
 
 
 def _volumes(plan: Plan, names: Names) -> Iterator[Row]:
+    yield from sorted(_planned(plan, names), key=_by_instance)
+    skips = (
+        _volume(plan, names, s.volume_id, key=s.volume_id, colour="dim", what="skip", why=s.reason)
+        for s in plan.skipped
+    )
+    yield from sorted(skips, key=_by_instance)
+
+
+def _by_instance(row: Row) -> tuple[str, str, str]:
+    """Return what volumes are sorted by: the instance's name, then what was made together, then the device."""
+    instance, device, *_ = row.cells
+    return instance, row.key, device
+
+
+def _planned(plan: Plan, names: Names) -> Iterator[Row]:
     for action in plan.actions:
         if isinstance(action, Create):
             what = f"set of {len(action.volumes)}" if action.is_set else "snapshot"
             key, why = action.volumes[0].id, names.in_words(action.reason)
-            for volume in sorted(action.volumes, key=lambda volume: names.place(volume.id).device):
+            for volume in action.volumes:
                 yield _volume(plan, names, volume.id, key=key, colour="green", what=what, why=why)
         elif isinstance(action, Tag):
             key = action.snapshot_id
             yield _volume(plan, names, action.volume_id, key=key, colour="cyan", what="tag", why=action.reason)
-    for skip in plan.skipped:
-        yield _volume(plan, names, skip.volume_id, key=skip.volume_id, colour="dim", what="skip", why=skip.reason)
 
 
 def _volume(plan: Plan, names: Names, id_: str, *, key: str, colour: str, what: str, why: str) -> Row:
@@ -88,7 +101,7 @@ def _volume(plan: Plan, names: Names, id_: str, *, key: str, colour: str, what: 
 
 def _snapshots(plan: Plan, names: Names) -> Iterator[Row]:
     actions = {a.snapshot_id: a for a in plan.actions if isinstance(a, (Announce, Delete))}
-    for verdict in plan.verdicts:
+    for verdict in sorted(plan.verdicts, key=lambda v: (names.label(v.snapshot.volume_id), v.snapshot.volume_id)):
         snapshot = verdict.snapshot
         action = actions.get(snapshot.id)
         what = _fate(plan, verdict, action)
@@ -113,10 +126,8 @@ def _fate(plan: Plan, verdict: Verdict, action: Announce | Delete | None) -> str
 def _regions(preview: Preview) -> Iterator[str]:
     """Yield what there is to say of whole regions."""
     for each in preview.regions:
-        if problem := each.problem:
-            expected = ", as expected" if each.denied_as_expected else ""
-            what = ": ".join(filter(None, (problem.operation, problem.code, problem.message)))
-            yield f"{each.region}: not read{expected}: {what}"
+        if each.denied_as_expected:
+            yield f"{each.region}: denied, as expected."
         if each.plan and each.plan.brake:
             yield f"{each.region}: deletion brake: {each.plan.brake}"
     if empty := [each.region for each in preview.regions if each.plan and _is_empty(each.plan)]:
@@ -144,7 +155,7 @@ def _totals(preview: Preview, plans: list[Plan]) -> Iterator[str]:
         f"{len(announces) - withdraws} to announce, {deletes} to delete, {keeps} to keep"
         f"{_if_any(waits, 'announced before')}{_if_any(withdraws, 'no longer to go')}{_if_any(there, 'already there')}."
     )
-    unread = sum(each.problem is not None and not each.denied_as_expected for each in preview.regions)
+    unread = sum(each.problem is not None for each in preview.regions)
     yield (
         f"Volumes skipped: {skipped}. Regions read: {len(preview.regions) - unread} of {len(preview.regions)}. "
         f"Duration at EC2's request limits: {_duration(_seconds(preview, plans))}."

@@ -139,9 +139,11 @@ def test_unread_region_is_shown_and_fails_the_command(command: Command, ec2: Sim
     done = command.plan()
 
     assert done.code == 1
-    assert "\nus-east-1: not read: DescribeSnapshots: UnauthorizedOperation: " in done.out
+    assert "us-east-1" not in done.out
     assert "Regions read: 16 of 17." in done.out
-    assert done.err.startswith("us-east-1: not read. Your credentials may not do this there")
+    assert done.err.startswith("us-east-1: not read: DescribeSnapshots: UnauthorizedOperation: ")
+    assert "\nYour credentials may not do this there" in done.err
+    assert done.err.count("us-east-1: ") == 1
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,32 @@ def test_expected_denial_does_not_fail_the_command(command: Command, ec2: Simula
     done = command.plan("--deployment", str(file))
 
     assert done.code == 0
-    assert "us-east-1: not read, as expected: " in done.out
+    assert "us-east-1: denied, as expected." in done.out
+    assert "Regions read: 16 of 17." in done.out
+
+
+def test_rows_are_sorted_by_name(command: Command, ec2: Simulator) -> None:
+    region = ec2.regions[REGION]
+    for number, name in enumerate(("web", "db", "cache")):
+        add_instance(ec2, f"i-{number}", f"vol-{number}")
+        region.add(replace(region.instances[f"i-{number}"], tags={"Name": name}))
+
+    rows = [line.split() for line in command.plan().out.splitlines() if " vol-" in line]
+
+    assert [row[1] for row in rows] == ["cache", "db", "web"]
+
+
+def test_tag_options_narrow_what_is_selected(command: Command, ec2: Simulator) -> None:
+    region = ec2.regions[REGION]
+    add_instance(ec2, "i-1", "vol-1", "vol-2", "vol-3")
+    for id_, tags in {"vol-1": {"Env": "prod-eu"}, "vol-2": {"Env": "prod-eu", "Scratch": "yes"}}.items():
+        region.add(replace(region.volumes[id_], tags=tags))
+
+    done = command.plan("--include-tag", "Env=prod*", "--exclude-tag", "Scratch=*")
+
+    assert "Snapshots: 1 to create" in done.out
+    assert "excluded by tag Scratch=*" in done.out
+    assert "not included: no tag Env=prod*" in done.out
 
 
 def test_ids_stand_in_for_names_that_are_denied(command: Command, ec2: Simulator) -> None:

@@ -24,6 +24,10 @@ _WAIT = (
     "Nothing, unless it is still so after the next run: a snapshot of much new data, as a volume's first one is, can "
     "take hours."
 )
+_FIRST = (
+    "A run makes its first snapshot, unless it is a dry run: start one, or wait for the schedule. If such runs took "
+    "place, see why they made none."
+)
 _LOOK = "See whether the runs since then failed, or whether the schedule is rarer than the objective."
 
 _THAW = (
@@ -193,4 +197,6 @@ def _reason(
         return f"snapshot pending since {pending.started_at:%Y-%m-%d %H:%M} UTC", _WAIT
     if archived and not completed:
         return f"its snapshots are archived, the newest is {archived.id}", _THAW
-    return "its newest completed snapshot is too old" if completed else "it has no completed snapshot", _LOOK
+    return (
+        ("its newest completed snapshot is too old", _LOOK) if completed else ("it has no completed snapshot", _FIRST)
+    )

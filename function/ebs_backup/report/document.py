@@ -132,11 +132,16 @@ def _headings(run: Run) -> Iterable[str]:
 
 
 def _volumes(run: Run) -> str:
-    """Return how many volumes have no snapshot of this run; nothing where that is not known of a single one."""
+    """Return how many volumes have no snapshot of this run; nothing where that is not known of a single one.
+
+    A dry run makes no snapshot, so there it returns how many volumes are selected.
+    """
     selected = sum(part.report.selected for part in run.regions)
     missing = sum(part.without_snapshot for part in run.regions)
     if not selected:
         return "" if any(part.unread for part in run.regions) else "no volume is selected"
+    if run.request.dry_run:
+        return f"dry run: {counted(selected, 'volume')} selected"
     if missing:
         return f"{missing} of {counted(selected, 'volume')} have no snapshot of this run"
     return f"all {selected} volumes have their snapshot" if selected > 1 else "the one volume has its snapshot"

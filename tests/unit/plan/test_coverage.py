@@ -72,7 +72,9 @@ def test_failure_of_an_archived_volume_is_its_reason() -> None:
 
 def test_new_volume_ages_from_its_creation() -> None:
     assert _one(of=replace(OLD, created_at=_ago(2))).covered
-    assert _one(of=replace(OLD, created_at=_ago(27))).reason == "it has no completed snapshot"
+    measured = _one(of=replace(OLD, created_at=_ago(27)))
+    assert measured.reason == "it has no completed snapshot"
+    assert measured.remedy.startswith("A run makes its first snapshot")
 
 
 REFUSED = Problem("CreateSnapshot", "CustomerKeyHasBeenRevoked", "no key")

@@ -103,6 +103,13 @@ def test_summary_begins_with_what_is_there(results: tuple[RegionResult, ...], he
     assert summary(_run(*results)).splitlines()[0] == f"run {RUN} of nightly: {head}"
 
 
+def test_summary_of_a_dry_run_claims_no_snapshots() -> None:
+    run = _run(UNREAD, GOOD)
+    run = replace(run, request=replace(run.request, dry_run=True))
+
+    assert "nightly: dry run: 3 volumes selected, 1 of 2 regions could not be read" in summary(run)
+
+
 def test_brake_is_told_in_full_before_all_that_failed() -> None:
     words = "x" * 1000
     braked = [RegionResult(region=f"b-{n}", plan=Plan("b", 1, brake=words)) for n in range(3)]

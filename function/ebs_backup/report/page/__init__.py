@@ -6,6 +6,7 @@ Knows nothing of runs, of EC2, or of where pages are kept.
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -17,8 +18,8 @@ from ebs_backup.report.schema import Report
 from ebs_backup.report.words import GAP, age, counted, duration, number, share
 
 from .charts import bar, tick
-from .markup import Markup, code, element, foreign, join
-from .sections import MAX_NAME, SECTIONS, Row, fact, facts, section, table
+from .markup import Markup, code, element, foreign, join, whole
+from .sections import MAX_NAME, SECTIONS, Row, fact, facts, legend, section, table
 from .style import STYLE
 
 # Nothing but this very style sheet and an empty icon: no script, no image, no request, and no style attribute.
@@ -27,6 +28,14 @@ _CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_DIGEST}'; img-src data:; base-uri 'none'; form-action 'none'"
 )
 _BADGES = {"good": "All is well", "bad": "Needs attention", "unknown": "Nothing to judge"}
+
+_REGION = re.compile(r"\b([a-z]{2,4}(?:-[a-z]{1,12}){1,3}-[0-9]{1,2})\b")
+_RUNS = {
+    "good": "completed, every volume covered",
+    "warn": "completed, some not covered",
+    "bad": "failed",
+    "unknown": "no volume selected",
+}
 
 
 def page(report: Report, history: Sequence[EarlierAttempt], *, json_name: str | None = None) -> str:
@@ -59,7 +68,7 @@ def _header(report: Report) -> Markup:
     badges = [element("span", _BADGES[judged], class_=f"badge {judged}")]
     if report.dry_run:
         badges.append(element("span", "Dry run: nothing was changed", class_="badge unknown"))
-    items = [element("li", element("a", each.text, href=f"#{each.section}")) for each in findings(report)]
+    items = [element("li", element("a", *_unbroken(each.text), href=f"#{each.section}")) for each in findings(report)]
     return element(
         "header",
         element("p", *badges, class_="badges"),
@@ -67,6 +76,11 @@ def _header(report: Report) -> Markup:
         element("ul", *items, class_="findings") if items else "",
         element("p", *_what_ran(report), class_="muted"),
     )
+
+
+def _unbroken(text: str) -> Iterable[str]:
+    """Yield the parts of a text; no line ends in the name of a region."""
+    return (whole(part) if n % 2 else part for n, part in enumerate(_REGION.split(text)))
 
 
 def _what_ran(report: Report) -> Iterable[str]:
@@ -130,11 +144,12 @@ def _strip(report: Report, history: Sequence[EarlierRun]) -> Markup:
         "div",
         element("h3", f"The last {counted(len(runs), 'run')}, up to this one"),
         element("ol", *map(_run, runs), class_="strip"),
+        legend({kind: words for kind, words in _RUNS.items() if any(_colour(run) == kind for run in runs)}),
         element(
             "p",
             f"{number(good)} of {number(len(runs))} completed with every volume covered, since ",
             foreign(runs[0].run_id),
-            ".",
+            ". The height is the share of volumes that were covered.",
             class_="small muted",
         ),
         class_="stack",

@@ -17,7 +17,7 @@ from ebs_backup.report.schema import AnnouncedSnapshot, RegionReport, Report, Re
 from ebs_backup.report.words import age, counted, number
 
 from .charts import bar
-from .markup import Markup, code, element, foreign, join
+from .markup import Markup, code, element, foreign, join, whole
 
 MAX_UNCOVERED = 100
 MAX_CODES = 25
@@ -28,6 +28,9 @@ MAX_DAYS = 10
 MAX_BRAKE = 1000
 MAX_LINKS = 50
 MAX_NAME = 80
+
+# The status of a region, and of a problem, that was denied as the deployment expects it: nothing is to be done.
+EXPECTED = "denied"
 
 Row = Sequence[Markup | str]
 
@@ -62,7 +65,6 @@ _REASONS = {
 }
 _ENDINGS = {
     "failed": "failed",
-    "denied": "denied, as expected",
     "not_read": "not read",
     "unfinished": "not finished",
     "set_refused": "done one by one instead",
@@ -111,8 +113,7 @@ def _uncovered(report: Report) -> Markup | None:
 def _uncovered_row(region: str, entry: VolumeCoverage) -> Row:
     name = [element("div", foreign(entry.name, MAX_NAME))] if entry.name else []
     why = element("div", foreign(entry.reason)), element("div", foreign(entry.remedy), class_="muted")
-    where = element("div", region, class_="small muted")
-    return join([code(entry.volume_id), *name, where]), join([element("div", *_newest(entry)), *why])
+    return join([code(entry.volume_id), *name, _where(region)]), join([element("div", *_newest(entry)), *why])
 
 
 def _newest(entry: VolumeCoverage) -> Iterator[Markup | str]:
@@ -122,6 +123,10 @@ def _newest(entry: VolumeCoverage) -> Iterator[Markup | str]:
         yield join([": ", code(snapshot_id), " by ", foreign(by or "", MAX_NAME)])
 
 
+def _where(region: str) -> Markup:
+    return element("div", whole(region), class_="small muted")
+
+
 # --- problems ---
 
 
@@ -129,8 +134,9 @@ def _problems(report: Report) -> Markup | None:
     by_code: dict[str, list[tuple[str, ReportedProblem]]] = defaultdict(list)
     for name, region in sorted(report.regions.items(), key=lambda item: item[1].status != "failed"):
         for problem in region.problems:
-            by_code[problem.code].append((name, problem))
-    unlisted = sum(region.problems_not_listed for region in report.regions.values())
+            if problem.status != EXPECTED:
+                by_code[problem.code].append((name, problem))
+    unlisted = sum(region.problems_not_listed for region in report.regions.values() if region.status != EXPECTED)
     if not by_code:
         return None
     codes = sorted(by_code, key=lambda c: not any(_fails(report, *each) for each in by_code[c]))
@@ -165,7 +171,7 @@ def _occurrence(region: str, problem: ReportedProblem) -> Row:
     about = problem.snapshot_id or problem.volume_id
     operation = f"{problem.operation}: " if problem.operation else ""
     return (
-        join([code(about) if about else "the whole region", element("div", region, class_="small muted")]),
+        join([code(about) if about else "the whole region", _where(region)]),
         join([f"{operation}{_ENDINGS[problem.status]}", element("div", foreign(problem.message), class_="muted")]),
     )
 
@@ -178,14 +184,13 @@ def _regions(report: Report) -> Markup | None:
     quiet = [name for name in report.regions if name not in busy]
     if not report.regions:
         return None
-    largest = max((region.selected for region in busy.values()), default=0)
     order = sorted(busy, key=lambda name: (-busy[name].selected, name))
-    rows = [(name, _region_bar(busy[name], largest)) for name in order]
+    rows = [(whole(name), _region_bar(busy[name])) for name in order]
     return section(
         "regions",
         "Regions",
-        _legend({"good": "covered", "bad": "not covered", "warn": "failed in this run", "unknown": "not read"}),
-        table("Volumes by region", {"Region": "name", "Volumes": None}, rows) if rows else "",
+        legend({"good": "covered", "bad": "not covered", "warn": "failed in this run", "unknown": "not read"}),
+        table("A region's bar is all of its volumes", {"Region": "name", "Volumes": None}, rows) if rows else "",
         element("p", "Nothing to back up in ", *_listed(quiet), ".", class_="muted") if quiet else "",
     )
 
@@ -195,11 +200,11 @@ def _is_quiet(region: RegionReport) -> bool:
     return not (region.problem or region.deletion_brake or any(getattr(region, count) for count in work))
 
 
-def _region_bar(region: RegionReport, largest: int) -> Markup:
+def _region_bar(region: RegionReport) -> Markup:
     selected, covered = region.selected, region.covered
-    failures = region.failed + region.unfinished
+    failures, expected = region.failed + region.unfinished, region.status == EXPECTED
     if region.problem:
-        words = "not read, as expected" if region.status == "denied" else "not read: nothing is known of its volumes"
+        words = "denied, as expected" if expected else "not read: nothing is known of its volumes"
         return join([bar([("unknown", 1)], 1), element("div", words, class_="small muted")])
     parts = [f"{number(covered)} of {number(selected)} covered"]
     parts += [
@@ -207,8 +212,10 @@ def _region_bar(region: RegionReport, largest: int) -> Markup:
         for k in ("created", "announced", "deleted", "kept", "skipped")
         if (count := getattr(region, k))
     ]
-    bars = [bar([("good", covered), ("bad", selected - covered)], largest)]
-    bars += [bar([("warn", failures)], max(largest, failures))] if failures else []
+    parts += [f"{number(failures)} denied, as expected"] if failures and expected else []
+    failures = 0 if expected else failures
+    bars = [bar([("good", covered), ("bad", selected - covered)], selected)]
+    bars += [bar([("warn", failures)], max(selected, failures))] if failures else []
     bad = [", ", element("span", f"{number(failures)} failed", class_="text-warn")] if failures else []
     return join([element("div", *bars, class_="bars"), element("div", ", ".join(parts), *bad, class_="small muted")])
 
@@ -216,10 +223,11 @@ def _region_bar(region: RegionReport, largest: int) -> Markup:
 def _listed(names: Sequence[str]) -> Iterator[Markup | str]:
     for n, name in enumerate(names):
         yield ", " if n else ""
-        yield element("span", name, class_="whole")
+        yield whole(name)
 
 
-def _legend(kinds: Mapping[str, str]) -> Markup:
+def legend(kinds: Mapping[str, str]) -> Markup:
+    """Return what the colours of a chart mean."""
     items = (element("li", bar([(kind, 1)], 1), words) for kind, words in kinds.items())
     return element("ul", *items, class_="legend small muted")
 
@@ -298,7 +306,7 @@ def _changes(report: Report) -> Iterator[Markup]:
 
 
 def _link(region: str, file: str) -> Markup:
-    return element("a", region, href=f"./{quote(file)}", type="text/plain")
+    return element("a", region, href=f"./{quote(file)}", type="text/plain", class_="whole")
 
 
 def _total(count: str, value: int) -> Markup:
@@ -331,7 +339,9 @@ def _deletions(report: Report) -> Markup | None:
     """Return which snapshots a later run deletes, when and why, how to keep one, and what holds them back."""
     regions = report.regions.items()
     brakes = [
-        element("li", f"{name}: ", foreign(r.deletion_brake, MAX_BRAKE)) for name, r in regions if r.deletion_brake
+        element("li", whole(name), ": ", foreign(r.deletion_brake, MAX_BRAKE))
+        for name, r in regions
+        if r.deletion_brake
     ]
     listed = sorted(((name, a) for name, r in regions for a in r.announcements), key=lambda each: each[1].delete_after)
     # Runs by hand expire nothing unless they are asked to.
@@ -378,9 +388,9 @@ def _announced(report: Report, listed: Sequence[tuple[str, AnnouncedSnapshot]]) 
 
 
 def _announced_row(region: str, each: AnnouncedSnapshot) -> Row:
-    taken = f"of {each.volume_id} in {region}, taken {_minute(each.started_at)}"
+    taken = ["of ", foreign(each.volume_id), " in ", whole(region), f", taken {_minute(each.started_at)}"]
     return (
-        join([code(each.snapshot_id), element("div", foreign(taken), class_="small muted")]),
+        join([code(each.snapshot_id), element("div", *taken, class_="small muted")]),
         join([_minute(each.delete_after), element("div", foreign(each.reason), class_="muted")]),
     )
 

@@ -194,13 +194,13 @@ def test_findings_are_listed_with_links_to_more() -> None:
     links = [a["href"] for tag, a in parsed.elements if tag == "a"]
 
     assert links == ["#uncovered", "#problems", "#problems", "#problems", "#deletions"]
-    assert parsed.within("a").replace("\u00a0", " ") == (
-        "2 volumes have no completed snapshot of the last 26 h. "
-        "Nothing is known of the volumes in us-east-1, which could not be read. "
-        "2 snapshots could not be created. "
-        "1 snapshot could not be deleted. "
+    assert (
+        "2 volumes have no completed snapshot of the last 26 h."
+        "Nothing is known of the volumes in us-east-1, which could not be read."
+        "2 snapshots could not be created."
+        "1 snapshot could not be deleted."
         f"The deletion brake held in us-east-2: {BRAKE}."
-    )
+    ) in parsed.text.replace("\u00a0", " ")
 
 
 def test_only_some_of_many_unread_regions_are_named() -> None:
@@ -213,7 +213,8 @@ def test_region_that_is_denied_as_expected_needs_no_attention() -> None:
     parsed = _parsed(reported(ONE, CLOSED))
 
     assert not [a for tag, a in parsed.elements if tag == "a"]
-    assert "not read, as expected" in parsed.text
+    assert "denied, as expected" in parsed.text
+    assert "Problems" not in parsed.text
 
 
 def test_dry_run_says_that_it_changed_nothing_and_what_it_would_do() -> None:
@@ -274,6 +275,23 @@ def test_busy_region_has_a_bar_and_idle_ones_are_named() -> None:
     assert "eu-west-13 of 5 covered, 2 created, 1 deleted, 1 kept, 2 skipped, 3 failed" in text
     assert "us-east-1not read: nothing is known of its volumes" in text
     assert "Nothing to back up in sa-east-1." in text
+
+
+def test_region_bar_is_full_whatever_other_regions_have() -> None:
+    few, many = (type(ONE)(region=f"eu-west-{n}", plan=type(VARIED.plan)(f"eu-west-{n}", n)) for n in (1, 100))  # type: ignore[misc]
+    rects = [a for tag, a in _parsed(reported(few, many)).elements if tag == "rect" and a["class"] == "good"]
+
+    assert [a["width"] for a in rects[2:4]] == ["1000.0", "1000.0"], "after the coverage and the legend"
+
+
+def test_expected_denials_of_calls_are_no_problems() -> None:
+    made = reported(VARIED)
+    (name, region), *_ = made.regions.items()
+    problems = tuple(replace(each, status="denied") for each in region.problems)
+    text = _parsed(replace(made, regions={name: replace(region, status="denied", problems=problems)})).text
+
+    assert "Problems, and what to do about them" not in text
+    assert "3 denied, as expected" in text
 
 
 def test_recovery_points_are_shown_by_age_and_by_who_made_them() -> None:
