@@ -87,9 +87,10 @@ def brake_on(verdicts: Collection[Verdict], deployment: Deployment) -> str | Non
     if not tighter:
         return None
     more = f" and {len(tighter) - 1} others" if len(tighter) > 1 else ""
+    terms = deployment.terms
     return (
-        f'{len(due)} snapshots are due under "{deployment.terms.words}", which may keep less than "{tighter[0]}"{more}, '
-        f'under which snapshots were made; to let them go, set confirmed_retention = "{deployment.terms.code}"'
+        f'{len(due)} snapshots are due under "{terms.words}", which may keep less than "{tighter[0]}"{more}, '
+        f'under which snapshots were made; to let them go, set confirmed_retention = "{terms.code}"'
     )
 
 

@@ -23,7 +23,7 @@ def test_terms_are_read_back_as_they_are_written(terms: Terms) -> None:
 
 
 def test_terms_can_be_read_by_people() -> None:
-    assert DOCUMENTED.words == "keep 7 daily, 4 weekly, 12 monthly, 3 yearly; orphans 90 days; schedule 93f2f0e6"
+    assert DOCUMENTED.words == "keep 7 daily, 4 weekly, 12 monthly, 3 yearly; orphans 90 days; schedule 8ddc5c2a"
     assert terms_of(Retention(), None, "rate(1 day)").words == "keep every snapshot"
 
 
