@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox import Sandbox
+from sandbox import Sandbox, backends
 from sandbox.ec2 import Region, Snapshot, Volume
 
 PREFIX: Final = "ebs-backup:"
@@ -106,6 +106,7 @@ class Account:
 
     def grow_old(self, days: int) -> None:
         """Put in what daily runs would have left before the first snapshot of each volume."""
+        backends.age_roles(timedelta(days=days + 1))
         oldest: dict[str, tuple[Region, Snapshot]] = {}
         for region, snapshot in sorted(self.snapshots, key=lambda found: found[1].started):
             oldest.setdefault(snapshot.volume_id, (region, snapshot))

@@ -16,7 +16,8 @@ REPORTS: Final = ROOT / ".cache" / "demo"
 DENIED: Final = "ap-northeast-3"
 SHOWN: Final = "eu-west-1"
 """The region whose snapshots show what the retention keeps."""
-HISTORY_DAYS: Final = 12
+HISTORY_DAYS: Final = 16
+"""Enough for four weeks, on whichever day of the week the demonstration begins."""
 
 EXPECTED: Final = f"""
   expected_denied_regions = ["{DENIED}"]
@@ -60,7 +61,8 @@ class Story:
         held = sum(bool(region.volumes) for region in self._account.regions)
         self._screen.say(
             f"This is a local AWS. It has {used} volumes in use and {len(volumes) - used} detached, "
-            f"in {held} of {len(self._account.regions)} enabled regions."
+            f"in {held} of {len(self._account.regions)} enabled regions.\n"
+            "Its clock can be moved, so each run of the schedule is at 03:00 UTC of a day to come."
         )
 
     def _back_up(self) -> None:
@@ -99,7 +101,7 @@ class Story:
         self._add(RETENTION)
         self._next_run()
         self._screen.say(
-            "\nUntil now every snapshot was kept. A mistake must not empty an account, so the deletion brake held. "
+            "\nUntil now every snapshot was kept. A mistake must not empty an account, so the deletion brake held.\n"
             "The message in the queue says:"
         )
         message = self._account.failure()
@@ -109,8 +111,9 @@ class Story:
         self._repeat("You repeat the run; it announces the deletions by tags, and deletes nothing")
         self._show_what_is_announced()
         self._screen.say(
-            f"\n{DELAY_DAYS} days pass, here without a run. A snapshot that you give the tag [bold]{PREFIX}Hold[/] "
-            "stays for ever. Nobody does, so the next run deletes what was announced:\n"
+            f"\n{DELAY_DAYS} days pass, here without a run. "
+            f"A snapshot with the tag [bold]{PREFIX}Hold[/] would stay for ever.\n"
+            "Nobody has set it, so the next run deletes what was announced, and announces what is due since:\n"
         )
         self._account.move(timedelta(days=DELAY_DAYS))
         self._tick()
@@ -174,18 +177,16 @@ class Story:
 
     def _show_what_is_announced(self) -> None:
         announced = self._account.announced(SHOWN)
-        volume_id = announced[0][0]
+        volume_id = min(volume for volume, _, _ in announced)
         rows = ((taken, after) for volume, taken, after in announced if volume == volume_id)
         self._screen.table(f"Announced of {volume_id}", "Taken at", "May be deleted after", rows=rows)
 
     def _show_what_is_kept(self) -> None:
         kept = list(self._account.kept(SHOWN))
-        volume_id = kept[0][0]
+        volume_id = min(volume for volume, _, _ in kept)
         rows = [(taken, reasons) for volume, taken, reasons in kept if volume == volume_id]
         self._screen.table(f"Kept of {volume_id}", "Taken at", "Kept as", rows=rows)
-        self._screen.say(
-            f"\n3 daily and 4 weekly snapshots are {len(rows)} here: one can be both, and the history is short."
-        )
+        self._screen.say(f"\n3 daily and 4 weekly snapshots are {len(rows)} in all, since one can be both.")
 
 
 def _in_words(outcome: Outcome) -> str:
@@ -194,7 +195,7 @@ def _in_words(outcome: Outcome) -> str:
         "volumes selected": outcome.selected,
         "snapshots created": outcome.created,
         "already there": outcome.already_there,
-        "deletions announced": outcome.announced,
-        "old snapshots deleted": outcome.deleted,
+        "announced": outcome.announced,
+        "deleted": outcome.deleted,
     }
     return ": ".join((how, ", ".join(f"{count} {what}" for what, count in counts.items() if count)))
