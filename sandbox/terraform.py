@@ -47,7 +47,8 @@ class Terraform:
         work = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="terraform-")))
         shutil.copytree(self._within, work, dirs_exist_ok=True, ignore=_NOT_COPIED)
         self.directory = work / self._original.relative_to(self._within)
-        (self.directory / "tried_override.tf").write_text(_TRIED, encoding="utf-8")
+        if any("hashicorp/aws" in file.read_text(encoding="utf-8") for file in self.directory.glob("*.tf")):
+            (self.directory / "tried_override.tf").write_text(_TRIED, encoding="utf-8")
         return self
 
     def __exit__(self, *_: object) -> None:
