@@ -153,7 +153,7 @@ variable "tag_prefix" {
 }
 
 variable "dry_run" {
-  description = "Whether scheduled runs only report what they would do."
+  description = "Make every run a dry run, also one by hand: it only reports. A payload's `{\"dry_run\": false}` cannot change that."
   type        = bool
   default     = false
   nullable    = false

@@ -66,12 +66,13 @@ class Functions:
     """All functions of the account.
 
     `retry_delays` are the seconds before the first and the second retry; Lambda waits one minute and then two.
-    `endpoint` is where they find AWS.
+    `endpoint` is where they find AWS, and `ahead` is by how many seconds their clocks are ahead of this machine's.
     """
 
     def __init__(self, access: Access, folder: Path, metrics: Metrics, endpoint: str = "") -> None:
         self.retry_delays: Sequence[float] = (0.0, 0.0)
         self.endpoint = endpoint
+        self.ahead = 0.0
         self._access = access
         self._folder = folder
         self._metrics = metrics
@@ -89,6 +90,7 @@ class Functions:
             function_arn=function.function_arn,
             timeout=float(function.timeout),
             environment=_environment(function, session, stream) | {"AWS_ENDPOINT_URL": self.endpoint},
+            ahead=self.ahead,
         )
         result = run(self._code(function), invocation)
         self._write_log(function, session, stream, result)
