@@ -87,7 +87,7 @@ class Deployment:
         """Return the keys of the reports that this deployment has stored, of one run or of all."""
         stored = [key for key in _keys(self.aws, BUCKET) if key.startswith(f"{self.name}/reports/")]
         of_run = [key for key in stored if run_id.replace(":", "") in key.replace(":", "")]
-        return [key for key in of_run if not key.endswith(".changes.json")]
+        return [key for key in of_run if not key.endswith(".changes.jsonl")]
 
     def policy(self) -> Any:
         """Return the run role's policy as deployed."""

@@ -150,7 +150,7 @@ def test_manual_run_reaches_only_the_regions_asked_for(quickstart: Deployment, l
 @pytest.mark.parametrize(
     ("payload", "message"),
     [
-        ({"dryrun": True}, "payload keys must be among dry_run, regions, run_id; got: dryrun"),
+        ({"dryrun": True}, "payload keys must be among dry_run, expire, regions, run_id; got: dryrun"),
         ({"regions": "eu-west-1"}, "payload.regions must be a list of strings; got: 'eu-west-1'"),
     ],
 )
