@@ -417,8 +417,8 @@ variable "confirmed_retention" {
   default     = null
 
   validation {
-    condition     = var.confirmed_retention == null || can(regex("^[0-9a-f]{8}$", var.confirmed_retention))
-    error_message = "confirmed_retention must be the 8 hexadecimal digits of the output retention_code, or null; got: ${var.confirmed_retention == null ? "null" : var.confirmed_retention}."
+    condition     = var.confirmed_retention == null || var.confirmed_retention == local.retention_code
+    error_message = "confirmed_retention must be null, or ${local.retention_code}, the code of \"${local.terms}\"; got: ${var.confirmed_retention == null ? "null" : var.confirmed_retention}."
   }
 }
 

@@ -38,7 +38,7 @@ run "every_input_reaches_the_function" {
     dry_run                        = true
     retention                      = { last = 3, daily = 7, weekly = 0 }
     deletion_delay_days            = 14
-    confirmed_retention            = "0123abcd"
+    confirmed_retention            = "63f808eb"
     orphan_retention_days          = 90
     recovery_point_objective_hours = 12.5
     request_rates                  = { CreateSnapshot = 2.5, DeleteSnapshot = 1 }
@@ -61,7 +61,7 @@ run "every_input_reaches_the_function" {
       snapshot_tags                  = { CostCenter = "<backup> & co" }
       retention                      = { last = 3, daily = 7, weekly = 0 }
       deletion_delay_days            = 14
-      confirmed_retention            = "0123abcd"
+      confirmed_retention            = "63f808eb"
       schedule_expression            = "cron(0 3 * * ? *)"
       created_at                     = "2026-11-25T03:00:00Z"
       account                        = "111122223333"

@@ -32,7 +32,7 @@ run "module_accepts_the_least_values" {
     architecture                   = "arm64"
     reserved_concurrent_executions = 1
     retention                      = { last = 1 }
-    confirmed_retention            = "00000000"
+    confirmed_retention            = "8f9085c5"
     deletion_delay_days            = 1
     orphan_retention_days          = 1
     log_retention_in_days          = 0
@@ -69,7 +69,7 @@ run "module_accepts_the_greatest_values" {
     architecture                   = "x86_64"
     reserved_concurrent_executions = -1
     retention                      = { last = 0, hourly = 10000, daily = 400, weekly = 60, monthly = 24, yearly = 10 }
-    confirmed_retention            = "ffffffff"
+    confirmed_retention            = "7b947816"
     deletion_delay_days            = 365
     orphan_retention_days          = 36500
     log_retention_in_days          = 3653

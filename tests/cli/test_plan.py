@@ -94,15 +94,17 @@ def test_deployment_can_come_through_a_pipe(command: Command) -> None:
 
 
 def test_brake_is_shown_and_fails_the_command(command: Command, estate: Simulator) -> None:
-    add_snapshots(estate, "vol-1", days=60)
+    add_snapshots(estate, "vol-1", days=60, kept=60)
 
     done = command.plan("--retention", "daily=2")
 
     assert done.code == 1
-    assert 'deletion brake: 59 snapshots are due under "keep 2 daily", which is tighter than "keep 2 last"' in done.out
+    assert (
+        'deletion brake: 59 snapshots are due under "keep 2 daily", which may keep less than "keep 2 last"' in done.out
+    )
     assert 'confirmed_retention = "55747b67"\n' in done.out
-    assert "eu-west-1  due     2026-11-20" in done.out
-    assert "0 to announce, 0 to delete, 4 to keep, 59 announced before." in done.out
+    assert re.search(r"eu-west-1 +due +2026-11-20", done.out)
+    assert "0 to announce, 0 to delete, 4 to keep" in done.out
     assert "eu-west-1: the brake holds back what is due." in done.err
 
 

@@ -28,6 +28,7 @@ DEPENDENT = (
     "exclude_regions",
     "exclude_tags",
     "snapshot_tags",
+    "confirmed_retention",
     "orphan_retention_days",
     "recovery_point_objective_hours",
     "alarm_actions",
@@ -132,7 +133,8 @@ ACCEPTED = [
     *accepted("role_path", "/", "/automation/", "/a/b/", f"/{'p' * 510}/"),
     *accepted("tags", {}, tags(50), {MAX_KEY: MAX_VALUE}, {"Kosten Stelle_.:/=+-@": "Größe"}),
     *accepted("retention", {}, {"last": 1}, {"daily": 7, "weekly": 0}, dict.fromkeys(RULES, 10_000)),
-    *accepted("confirmed_retention", None, "01234567", "89abcdef"),
+    *accepted("confirmed_retention", None, "2e040f71", retention={"daily": 7}),
+    *accepted("confirmed_retention", "560b8282"),
     *accepted("deletion_delay_days", 1, 3, 365),
     *accepted("orphan_retention_days", None, retention={}),
     *accepted("orphan_retention_days", None, 1, 90, 36500, retention={"daily": 7}),
@@ -289,9 +291,11 @@ REFUSED = [
     *refused(
         "retention", "must keep at least one snapshot (an empty retention keeps all)", dict.fromkeys(sorted(RULES), 0)
     ),
-    *refused("confirmed_retention", "8 hexadecimal digits of the output retention_code", "", "0123456", "012345678"),
     *refused(
-        "confirmed_retention", "8 hexadecimal digits of the output retention_code", "0123ABCD", "true", " 0123abc"
+        "confirmed_retention",
+        'null, or 2e040f71, the code of "keep 7 daily; schedule 8ddc5c2a"',
+        *("", "0123456", "01234567", "2E040F71", " 2e040f71"),
+        retention={"daily": 7},
     ),
     *refused("deletion_delay_days", "whole number of days from 1 to 365", 0, -1, 1.5, 366),
     *refused("orphan_retention_days", "whole number of days from 1", 0, -1, 1.5, retention={"daily": 7}),

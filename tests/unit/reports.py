@@ -82,7 +82,8 @@ REVOKED = Problem("CreateSnapshot", "CustomerKeyHasBeenRevoked", "the key is gon
 IN_USE = Problem("DeleteSnapshot", "InvalidSnapshot.InUse", "in use by ami-1")
 
 BRAKE = (
-    '30 snapshots are due under "keep 1 daily", which is tighter than "keep 7 daily", under which snapshots were made; '
+    '30 snapshots are due under "keep 1 daily", which may keep less than "keep 7 daily", under which snapshots were '
+    "made; "
     'to let them go, set confirmed_retention = "0123abcd"'
 )
 EMPTY = RegionResult(region="sa-east-1", plan=Plan("sa-east-1", 0))

@@ -22,7 +22,7 @@ from sandbox.ec2 import Fault, Request, Simulator
 from tests.unit.builders import RUN
 from tests.unit.conftest import Connect, SimulatedTime
 from tests.unit.estates import add_instance, add_snapshots, add_volumes
-from tests.unit.state_machine import Bucket
+from tests.unit.state_machine import Bucket, Killed
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "time": RUN, "detail": {}}
 
@@ -446,3 +446,58 @@ def test_home_region_is_visited_first(function: Function, monkeypatch: pytest.Mo
 
     assert started[0] == "us-west-2"
     assert list(report["regions"]) == sorted(report["regions"])
+
+
+# --- deletions are on record before they take place ---
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    made = Bucket()
+    monkeypatch.setattr(s3, "_client", lambda: made)
+    return made
+
+
+def _with_due_snapshots(function: Function, ec2: Simulator) -> list[str]:
+    function.deploy(
+        regions=["eu-west-1"], retention={"last": 2}, report_bucket="reports", report_prefix="nightly/reports/"
+    )
+    return add_snapshots(ec2, "vol-gone", days=4)[2:]
+
+
+def _on_record(bucket: Bucket) -> list[str]:
+    lines = [line for key, text in bucket.objects.items() if key.endswith(".jsonl") for line in text.splitlines()]
+    return sorted(c["snapshot_id"] for line in lines if (c := json.loads(line))["change"] == "about_to_delete")
+
+
+def test_crash_while_deleting_leaves_the_deletions_on_record(
+    function: Function, ec2: Simulator, bucket: Bucket
+) -> None:
+    due = _with_due_snapshots(function, ec2)
+    bucket.dies_after = r"\.changes\.jsonl$"
+
+    with pytest.raises(Killed):
+        function.invoke()
+
+    assert _on_record(bucket) == due
+    assert set(due) <= ec2.regions["eu-west-1"].snapshots.keys()
+
+
+def test_nothing_is_deleted_that_could_not_be_recorded(function: Function, ec2: Simulator, bucket: Bucket) -> None:
+    due = _with_due_snapshots(function, ec2)
+    bucket.closed.add("PutObject")
+
+    with pytest.raises(RunFailed, match="not deleted, since this could not be recorded first"):
+        function.invoke()
+
+    assert set(due) <= ec2.regions["eu-west-1"].snapshots.keys()
+
+
+def test_deletions_are_on_record_twice(function: Function, ec2: Simulator, bucket: Bucket) -> None:
+    due = _with_due_snapshots(function, ec2)
+
+    made = function.invoke()
+
+    assert made["totals"]["deleted"] == 2
+    assert _on_record(bucket) == due
+    assert sum(b'"change": "deleted"' in text for text in bucket.objects.values()) == 1

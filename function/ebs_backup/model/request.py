@@ -74,7 +74,7 @@ def parse_request(event: Any, request_id: str, deployment: Deployment, now: date
     `now` is an aware datetime. The id of a run that is yet to come is refused: its snapshots would be there already.
     """
     scheduled = isinstance(event, dict) and event.get("source") == "aws.events"
-    request = _of_schedule(event, now) if scheduled else _by_hand(event, request_id)
+    request = _of_schedule(event, now) if scheduled else _by_hand(event, request_id, now)
     check_scope(request.regions, deployment)
     _check_time(request.run_id, now)
     # A deployment that is a dry run stays one: a payload can narrow what a run does, never widen it.
@@ -123,11 +123,14 @@ def _of_schedule(event: Mapping[str, Any], now: datetime) -> Request:
     return Request(str(run_id), expires=now - at <= MAX_EVENT_AGE)
 
 
-def _by_hand(event: Any, request_id: str) -> Request:
+def _by_hand(event: Any, request_id: str, now: datetime) -> Request:
     try:
         asked = read(_Payload, {"run_id": request_id, **event} if isinstance(event, dict) else event, "payload")
     except ReadError as error:
         raise RequestError(str(error)) from None
+    at = scheduled_time(asked.run_id)
+    if asked.expire and at is not None and now - at > MAX_EVENT_AGE:
+        raise RequestError(f"expire must be false for a run of more than a day ago; got: {_shown(asked.run_id)}")
     return Request(asked.run_id, asked.dry_run, asked.regions, asked.expire)
 
 

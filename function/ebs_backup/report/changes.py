@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from ebs_backup.model.values import Announce, Create, Outcome, Plan, Status
+from ebs_backup.model.values import Announce, Create, Delete, Outcome, Plan, Status
 
 _CHANGING = (Status.CREATED, Status.ANNOUNCED, Status.WITHDRAWN, Status.DELETED)
 
@@ -41,6 +41,15 @@ def changes(plan: Plan, outcomes: Iterable[Outcome]) -> Iterator[Change]:
                 reason=outcome.reason or reasons.get(outcome.volume_id, ""),
                 delete_after=written(announced.get(id_)) if outcome.status is Status.ANNOUNCED else None,
             )
+
+
+def deletions(plan: Plan) -> Iterator[Change]:
+    """Yield what a plan is about to delete."""
+    started = {v.snapshot.id: v.snapshot.started_at for v in plan.verdicts}
+    for action in plan.actions:
+        if isinstance(action, Delete):
+            at = written(started.get(action.snapshot_id))
+            yield Change("about_to_delete", action.snapshot_id, action.volume_id, at, action.reason)
 
 
 def lines(run_id: str, region: str, some: Iterable[Change]) -> str:

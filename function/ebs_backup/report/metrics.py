@@ -101,9 +101,17 @@ def _run(report: Report, *, stored: bool) -> Values:
     return {
         "RunDuration": report.duration_seconds,
         "ThrottledCalls": sum(sum(region.throttled_calls.values()) for region in regions),
-        "DeletionBrake": int(any(region.deletion_brake for region in regions)),
+        **_brake(report),
         "RunFailed": int(report.status == "failed" or not stored),
     }
+
+
+def _brake(report: Report) -> Values:
+    """Return if the brake held; nothing where a run did not judge everything, or it would end an alarm that holds."""
+    if any(region.deletion_brake for region in report.regions.values()):
+        return {"DeletionBrake": 1}
+    judged = report.expires and not unread_regions(report) and not report.totals.unfinished
+    return {"DeletionBrake": 0} if judged else {}
 
 
 def _document(report: Report, dimensions: Mapping[str, str], values: Values) -> dict[str, Any]:

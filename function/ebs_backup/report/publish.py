@@ -14,7 +14,8 @@ from ebs_backup.aws import s3
 from ebs_backup.aws.clock import Clock
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.time_budget import LISTING, storing_seconds
-from ebs_backup.report.changes import lines
+from ebs_backup.model.values import Plan
+from ebs_backup.report.changes import deletions, lines
 from ebs_backup.report.document import Run, RunFailed, log_run, report, summary
 from ebs_backup.report.keys import (
     Attempt,
@@ -77,6 +78,13 @@ def record(deployment: Deployment, attempt: Attempt, part: RegionPart) -> Region
     return named
 
 
+def record_deletions(deployment: Deployment, attempt: Attempt, region: str, plan: Plan) -> None:
+    """Store what a plan deletes, before it is deleted: a crash then leaves a trace all the same; raise StoreError."""
+    if deployment.report_bucket and (some := tuple(deletions(plan))):
+        key = changes_key(attempt, region, new_token())
+        _store_lines(deployment, key, lines(attempt.run_id, region, some))
+
+
 def store(done: Run, made: Report, unstored: Sequence[tuple[RegionPart, str]]) -> str:
     """Store the evidence of an attempt: its changes, its report as JSON and as a page; return the report's key.
 
@@ -118,7 +126,10 @@ def _with_key(part: RegionPart, attempt: Attempt) -> tuple[RegionPart, str]:
 
 
 def _store_changes(deployment: Deployment, attempt: Attempt, part: RegionPart, key: str) -> None:
-    text = lines(attempt.run_id, part.region, part.changes)
+    _store_lines(deployment, key, lines(attempt.run_id, part.region, part.changes))
+
+
+def _store_lines(deployment: Deployment, key: str, text: str) -> None:
     _create(deployment, f"{deployment.report_prefix}{key}", "text/plain; charset=utf-8", text)  # browsers show it
 
 

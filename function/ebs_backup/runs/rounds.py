@@ -189,14 +189,17 @@ class Steps:
         """Make a round, and record what the region's rounds came to so far.
 
         A round that is made again, since it crashed or its answer was lost, is one round more, and nothing counts
-        twice: what an attempt recorded stays, and anything else that it did is found already there.
+        twice: what an attempt recorded stays, and anything else that it did is found already there. Once the rounds are
+        over, their record is the answer: another visit would pass what was found then for news of today.
         """
         try:
             run = self._under_way(asked.run)
-            self._check_round(asked, run)
+            record_before = self._check_round(asked, run)
         except (UnreadableRunError, s3.StoreError):
             self._back_up(asked)
             raise
+        if record_before and not record_before.follows.again:
+            return asdict(record_before.follows)
         goes_on = _may_go_on(asked.round, asked.stalled + 1, self.deployment.max_rounds)
         visitor = self._visitor(run.request, run.started_at, goes_on=goes_on)
         last = region_part(visitor.visit(asked.region), listed=MAX_ACTIONS // len(run.regions))
@@ -218,13 +221,14 @@ class Steps:
         with suppress(s3.StoreError):  # it names what was made, if S3 takes that at least
             record(self.deployment, Attempt(asked.run.run_id, at, new_token()), part)
 
-    def _check_round(self, asked: VisitStep, run: BegunRun) -> None:
-        """Raise RequestError unless the round is one of the run's, and StoreError if that is unknown."""
+    def _check_round(self, asked: VisitStep, run: BegunRun) -> RegionRecord | None:
+        """Return the region's record; raise RequestError unless the round is one of the run's, or StoreError."""
         if asked.region not in run.regions:
             raise RequestError(f"region must be among the run's {', '.join(run.regions)}; got: {asked.region!r}")
         check_scope([asked.region], self.deployment)
-        record = self._earlier(asked)
-        _check_number(asked, record.follows if record else FIRST_ROUND)
+        found = self._earlier(asked)
+        _check_number(asked, found.follows if found else FIRST_ROUND)
+        return found
 
     def _visitor(self, request: Request, at: datetime, *, goes_on: bool) -> Visitor:
         return Visitor(
@@ -239,8 +243,11 @@ class Steps:
     def _earlier(self, asked: VisitStep) -> RegionRecord | None:
         """Return what came of the region before this round, or before this attempt at it.
 
-        The first round may find nothing, and S3 does not tell that from a record that the role may not read.
+        The first try at the first round finds nothing: S3 is not asked, or each run would leave a refused call in the
+        account's trail. A later one may find nothing too: S3 does not tell that from a record that it may not read.
         """
+        if asked.round == 1 and not asked.retries:
+            return None
         try:
             return self._records.region(asked.run, asked.region)
         except s3.StoreError:

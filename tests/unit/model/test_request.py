@@ -140,10 +140,17 @@ def test_manual_run_can_have_a_name_as_long_as_an_executions() -> None:
     assert _parsed({}, request_id="x" * 80) == Asked("x" * 80)
 
 
-@pytest.mark.parametrize("run_id", ["request-1", RUN, "1970-01-01T00:00:00Z"])
+@pytest.mark.parametrize("run_id", ["request-1", RUN])
 @pytest.mark.parametrize(("asked", "expires"), [({}, False), ({"expire": False}, False), ({"expire": True}, True)])
 def test_manual_call_expires_only_what_it_says(run_id: str, asked: Mapping[str, object], expires: bool) -> None:
     assert _parsed({"run_id": run_id, **asked}).expires == expires
+
+
+@pytest.mark.parametrize("run_id", ["1970-01-01T00:00:00Z", "2026-11-22T03:00:04Z"])
+def test_manual_call_expires_nothing_in_a_run_of_long_ago(run_id: str) -> None:
+    assert not _parsed({"run_id": run_id}).expires
+    with pytest.raises(RequestError, match=f"expire must be false for a run of more than a day ago; got: '{run_id}'"):
+        _parsed({"run_id": run_id, "expire": True})
 
 
 def test_manual_call_narrows_a_run_to_some_regions_or_to_a_dry_run() -> None:

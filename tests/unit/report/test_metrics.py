@@ -123,7 +123,7 @@ def test_run_of_chosen_regions_sends_only_sums_above_zero() -> None:
 
 
 def test_run_without_trouble_sends_zeros_to_end_alarms() -> None:
-    values = _values(metrics(reported(ONE))[0])
+    values = _values(metrics(replace(reported(ONE), expires=True))[0])
 
     assert values["CoveragePercent"] == 100
     assert [values[name] for name in ("UncoveredVolumes", "DeletionBrake", "RunFailed", "SnapshotsCreateFailed")] == [
@@ -132,11 +132,22 @@ def test_run_without_trouble_sends_zeros_to_end_alarms() -> None:
 
 
 def test_run_with_volumes_sends_all_metrics() -> None:
-    assert _values(metrics(reported(ONE))[0]).keys() == UNITS.keys()
+    assert _values(metrics(replace(reported(ONE), expires=True))[0]).keys() == UNITS.keys()
 
 
 def test_run_without_a_volume_sends_no_share_and_no_age() -> None:
-    assert UNITS.keys() - _values(metrics(reported(EMPTY))[0]).keys() == {"CoveragePercent", "RecoveryPointAgeMax"}
+    values = _values(metrics(replace(reported(EMPTY), expires=True))[0])
+
+    assert UNITS.keys() - values.keys() == {"CoveragePercent", "RecoveryPointAgeMax"}
+
+
+@pytest.mark.parametrize(
+    "report",
+    [reported(ONE), replace(reported(ONE, UNREAD), expires=True), replace(reported(VARIED), expires=True)],
+    ids=["a run by hand", "a region unread", "out of time"],
+)
+def test_run_that_did_not_judge_everything_ends_no_alarm_of_the_brake(report: Report) -> None:
+    assert "DeletionBrake" not in _values(metrics(report)[0])
 
 
 def test_dry_run_sends_only_what_it_found() -> None:

