@@ -51,7 +51,8 @@ def test_description_shown_is_the_codes() -> None:
     instance, run_id = "i-0123456789abcdef0", "2026-11-23T03:00:00Z"
     volume = Volume("vol-0123456789abcdef0", "eu-west-1a", "gp3", 8, None, None, (Attachment(instance, "/dev/xvda"),))
     named = replace(volume, tags={"Name": "web-1"})
-    deployment = Deployment(name="ebs-backup", retention=Retention(daily=7, weekly=4))
+    retention, schedule = Retention(daily=7, weekly=4), "cron(0 3 * * ? *)"
+    deployment = Deployment(name="ebs-backup", retention=retention, schedule_expression=schedule)
 
     assert example.strip() == description(deployment, Create((named,), ""), run_id)
 

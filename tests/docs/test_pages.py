@@ -16,7 +16,7 @@ from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request, parse_request
 from tests.docs.markdown import PAGES, ROOT, codes, commands, headings, links, name
 
-NOW = datetime(2026, 12, 1, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html
 OPTIONS_OF_EVERY_COMMAND = {"--region", "--query", "--output", "--cli-binary-format", "--cli-read-timeout"}

@@ -146,7 +146,7 @@ def test_run_without_a_volume_sends_no_share_and_no_age() -> None:
     [reported(ONE), replace(reported(ONE, UNREAD), expires=True), replace(reported(VARIED), expires=True)],
     ids=["a run by hand", "a region unread", "out of time"],
 )
-def test_run_that_did_not_judge_everything_ends_no_alarm_of_the_brake(report: Report) -> None:
+def test_run_that_judged_less_ends_no_alarm_of_the_brake(report: Report) -> None:
     assert "DeletionBrake" not in _values(metrics(report)[0])
 
 
