@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -273,7 +274,8 @@ LIMITED: dict[str, Any] = {
     "alarm_actions": ["arn:aws:sns:eu-west-1:123456789012:on-call"],
 }
 ELSEWHERE = "us-east-1"
-DELETE_AFTER, PAST = "limited:DeleteAfter", "2020-01-01T00:00:00Z"
+DELETE_AFTER = "limited:DeleteAfter"
+PAST = f"{datetime.now(UTC) - timedelta(days=6):%Y-%m-%dT%H:%M:%SZ}"  # for EC2, whose clock is five days behind, too
 _IN_REGION = "aws:RequestedRegion"
 _VIA = "kms:ViaService"
 

@@ -1,11 +1,11 @@
 """Retention as deployed: what is due is announced, confirmed, and deleted later, and IAM refuses everything else.
 
 The history has a snapshot every fourth day: no more deletions than DeleteSnapshot's bucket gives out at once. The
-function goes by the machine's clock, so that here time passes by an announcement that is put back.
+function goes by the clock of EC2 here. Days pass by an announcement that is put back.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
 }
 VOLUME = "vol-0c691dc383ded586f"
 YEAR, MONTH = range(2, 366, 4), range(40, 70, 2)
-PAST = "2020-01-01T00:00:00Z"
+PAST = f"{datetime.now(UTC) - timedelta(days=6):%Y-%m-%dT%H:%M:%SZ}"  # EC2's clock is five days behind
 DELETE_AFTER, HOLD = "ebs-backup:DeleteAfter", "ebs-backup:Hold"
 
 # What somebody might put in the place of the function's code.
@@ -82,6 +82,7 @@ def keeper(aws: Sandbox) -> Iterator[Deployment]:
         terraform.init()
         terraform.apply(**SETTINGS)
         yield Deployment(aws, terraform, name="keeper", outputs=terraform.output())
+        aws.functions.ahead = 0.0
         empty(aws, f"keeper-{ACCOUNT}")
         terraform.destroy(**SETTINGS)
 
@@ -134,7 +135,7 @@ def confirmed_run_announces_and_deletes_nothing(keeper: Deployment, later: str) 
     assert _announced(keeper, "vol-gone") == orphans.keys() - _to_be_kept(orphans)
     assert _snapshots(keeper).keys() > before.keys()
     (after,) = {_snapshots(keeper)[id_].tags[DELETE_AFTER] for id_ in _announced(keeper)}
-    assert timedelta(days=2.9) < datetime.fromisoformat(after) - datetime.now().astimezone() < timedelta(days=3)
+    assert timedelta(days=2.9) < datetime.fromisoformat(after) - keeper.aws.ec2.clock.now() < timedelta(days=3)
 
 
 def nothing_goes_before_its_time(keeper: Deployment, later: str) -> None:
@@ -189,8 +190,8 @@ def altered_function_meets_iam(keeper: Deployment) -> None:
     s3, bucket = keeper.aws.client("s3"), f"keeper-{ACCOUNT}"
     report = next(o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"] if "/reports/" in o["Key"])
     evidence = s3.get_object(Bucket=bucket, Key=report)["Body"].read()
-    own = sorted(_snapshots(keeper).keys() - _announced(keeper))
     held = next(id_ for id_, s in _snapshots(keeper).items() if HOLD in s.tags)
+    own = sorted(_snapshots(keeper).keys() - _announced(keeper) - {held})
     withdrawn, announced, *_ = own
     _tag(keeper, [withdrawn], DELETE_AFTER, "")
     _tag(keeper, [announced], DELETE_AFTER, PAST)
@@ -233,4 +234,5 @@ def _hours(aws: Sandbox) -> Iterator[str]:
     """Yield times for runs, each an hour after the one before."""
     while True:
         aws.ec2.clock.advance(3600)
+        aws.functions.ahead = (aws.ec2.clock.now() - datetime.now(UTC)).total_seconds()
         yield aws.ec2.clock.now().strftime("%Y-%m-%dT%H:%M:00Z")

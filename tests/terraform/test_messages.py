@@ -28,11 +28,12 @@ DEPENDENT = (
     "exclude_regions",
     "exclude_tags",
     "snapshot_tags",
-    "confirmed_retention",
     "orphan_retention_days",
     "recovery_point_objective_hours",
     "alarm_actions",
 )
+# Its rule reads one of these.
+LAST = ("confirmed_retention",)
 
 CRON = "schedule_expression"
 METERED = ("CreateSnapshot", "CreateSnapshots", "CreateTags", "DeleteSnapshot")
@@ -419,8 +420,9 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     directory = tmp_path_factory.mktemp("messages")
     cases = [*ACCEPTED, *REFUSED]
     return [
-        *plan(directory / "free", (case for case in cases if case.variable not in DEPENDENT)),
+        *plan(directory / "free", (case for case in cases if case.variable not in (*DEPENDENT, *LAST))),
         *plan(directory / "dependent", (case for case in cases if case.variable in DEPENDENT)),
+        *plan(directory / "last", (case for case in cases if case.variable in LAST)),
     ]
 
 
