@@ -10,20 +10,20 @@ VENV := .venv
 RUN  := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format docs bench checkov clean
+.PHONY: help setup demo test lint format docs lock bench checkov clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/installed ## Make the virtual environment (demo and test do so by themselves)
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml tools/locks/dev.txt
 	@test -n "$(PYTHON_FOUND)" || { echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@command -v terraform >/dev/null || { echo "Terraform 1.9 or newer is needed: https://developer.hashicorp.com/terraform/install" >&2; exit 1; }
 	@echo "Setting up $(VENV) with $(PYTHON_FOUND) ..."
 	@$(PYTHON_FOUND) -m venv --clear $(VENV)
-	@$(RUN) pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" # the first that knows --group
-	@$(RUN) pip install --quiet --group dev --editable .
+	@$(RUN) pip install --quiet --disable-pip-version-check --require-hashes --requirement tools/locks/dev.txt
+	@$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: setup ## Apply examples/quickstart to a local AWS and run it
@@ -46,6 +46,9 @@ format: setup ## Put everything into its format
 
 docs: setup ## Make the generated parts of the documentation anew
 	@$(RUN) tools.docs
+
+lock: ## Take newer releases of what tests and tools need, with the hashes of their files
+	@PYTHON=$(PYTHON_FOUND) tools/lock
 
 bench: setup ## Measure speed against EC2's limits and beside others, in some twenty minutes
 	@$(RUN) benchmarks

@@ -84,7 +84,7 @@ locals {
   operation = [
     {
       type   = "metric"
-      width  = 12
+      width  = 6
       height = 6
       properties = merge(local.graph, {
         title       = "Longest run"
@@ -95,7 +95,34 @@ locals {
     },
     {
       type   = "metric"
-      width  = 12
+      width  = 6
+      height = 6
+      properties = merge(local.graph, {
+        title = "Runs that fell short"
+        metrics = [for label, metric in {
+          "failed or stored no report" = "RunFailed"
+          "could not read a region"    = "RegionsUnread"
+          "selected no volume"         = "NothingSelected"
+          "the deletion brake held"    = "DeletionBrake"
+        } : ["EBSBackup", metric, "Policy", var.name, { stat = "Maximum", label = label }]]
+        yAxis = { left = { min = 0, showUnits = false } }
+      })
+    },
+    {
+      type   = "metric"
+      width  = 6
+      height = 6
+      properties = merge(local.graph, {
+        title = "Deletions announced and made"
+        metrics = [for label, metric in { announced = "SnapshotsAnnounced", deleted = "SnapshotsDeleteCompleted" } : [
+          "EBSBackup", metric, "Policy", var.name, { stat = "Sum", label = label },
+        ]]
+        yAxis = { left = { min = 0, showUnits = false } }
+      })
+    },
+    {
+      type   = "metric"
+      width  = 6
       height = 6
       properties = merge(local.graph, {
         title   = "Calls that EC2 throttled"

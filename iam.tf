@@ -10,6 +10,11 @@ locals {
   requested_region = length(var.regions) == 0 ? {} : { "aws:RequestedRegion" = var.regions }
   in_regions       = length(var.regions) == 0 ? null : { StringEquals = local.requested_region }
   owned            = merge({ "aws:ResourceTag/${var.tag_prefix}Policy" = var.name }, local.requested_region)
+  own_bucket       = { StringEquals = { "aws:ResourceAccount" = local.account } }
+
+  # What creation alone writes, and what announces or forbids a deletion.
+  lasting_tags  = [for key in ["Policy", "RunId", "Region"] : "${var.tag_prefix}${key}"]
+  deletion_tags = [for key in ["DeleteAfter", "Hold"] : "${var.tag_prefix}${key}"]
 
   # The policy leaves out null statements and null elements of statements.
   run_statements = [
@@ -55,22 +60,34 @@ locals {
       Resource = local.snapshots
       Condition = {
         StringEquals = merge({ "ec2:CreateAction" = local.create_calls }, local.requested_region)
+        Null         = { for key in local.deletion_tags : "aws:RequestTag/${key}" => "true" }
       }
     },
 
     # EC2 creates all snapshots of a set with the same tags, so a run adds each snapshot's own tags later. It cannot change
-    # the tags of ownership, run and region.
+    # the tags of ownership, run and region, and here announces nothing.
     !var.multi_volume_snapshots ? null : {
       Sid      = "CompleteTags"
       Action   = ["ec2:CreateTags"]
       Resource = local.snapshots
       Condition = {
         StringEquals = local.owned
-        Null         = { for key in ["Policy", "RunId", "Region"] : "aws:RequestTag/${var.tag_prefix}${key}" => "true" }
+        Null         = { for key in concat(local.lasting_tags, local.deletion_tags) : "aws:RequestTag/${key}" => "true" }
       }
     },
 
-    # A run may delete every snapshot with the tag of ownership, because it can put that tag only on snapshots it creates.
+    # A run may delete a snapshot that has the tag of ownership, is announced, and is not held. It can put the tag of
+    # ownership only on snapshots it creates. It withdraws an announcement by emptying its tag.
+    length(var.retention) == 0 ? null : {
+      Sid      = "AnnounceDeletions"
+      Action   = ["ec2:CreateTags"]
+      Resource = local.snapshots
+      Condition = {
+        StringEquals                = local.owned
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = ["${var.tag_prefix}DeleteAfter"] }
+        Null                        = { "aws:TagKeys" = "false" }
+      }
+    },
     length(var.retention) == 0 ? null : {
       Sid       = "InspectOwnedSnapshots"
       Action    = ["ec2:DescribeSnapshotAttribute"]
@@ -78,29 +95,44 @@ locals {
       Condition = { StringEquals = local.owned }
     },
     length(var.retention) == 0 ? null : {
-      Sid       = "ExpireOwnedSnapshots"
-      Action    = ["ec2:DeleteSnapshot"]
-      Resource  = local.snapshots
-      Condition = { StringEquals = local.owned }
+      Sid      = "ExpireOwnedSnapshots"
+      Action   = ["ec2:DeleteSnapshot"]
+      Resource = local.snapshots
+      Condition = {
+        StringEquals = local.owned
+        StringLike   = { "aws:ResourceTag/${var.tag_prefix}DeleteAfter" = "2???-??-??T??:??:??Z" }
+        Null         = { "aws:ResourceTag/${var.tag_prefix}Hold" = "true" }
+      }
     },
 
-    # A run lists the keys of earlier reports. It never reads or deletes a report.
+    # A run lists the keys of earlier reports. It never reads, deletes or overwrites a report.
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
     {
-      Sid      = "WriteReports"
-      Action   = ["s3:PutObject"]
-      Resource = "${local.bucket_arn}/${local.report_prefix}*"
+      Sid       = "WriteReports"
+      Action    = ["s3:PutObject"]
+      Resource  = "${local.bucket_arn}/${local.report_prefix}*"
+      Condition = merge(local.own_bucket, { Null = { "s3:if-none-match" = "false" } })
     },
     {
       Sid       = "ListReports"
       Action    = ["s3:ListBucket"]
       Resource  = local.bucket_arn
-      Condition = { StringLike = { "s3:prefix" = "${local.report_prefix}*" } }
+      Condition = merge(local.own_bucket, { StringLike = { "s3:prefix" = "${local.report_prefix}*" } })
     },
     # A round writes its results. The next round and the step Finish read them again.
     !local.has_state_machine ? null : {
-      Sid      = "KeepRounds"
-      Action   = ["s3:GetObject", "s3:PutObject"]
-      Resource = "${local.bucket_arn}/${local.rounds_prefix}*"
+      Sid       = "KeepRounds"
+      Action    = ["s3:GetObject", "s3:PutObject"]
+      Resource  = "${local.bucket_arn}/${local.rounds_prefix}*"
+      Condition = local.own_bucket
+    },
+    # The step Begin writes what the run is. Nothing overwrites that.
+    !local.has_state_machine ? null : {
+      Sid       = "KeepWhatTheRunIs"
+      Effect    = "Deny"
+      Action    = ["s3:PutObject"]
+      Resource  = "${local.bucket_arn}/${local.rounds_prefix}*/run.json"
+      Condition = { Null = { "s3:if-none-match" = "true" } }
     },
 
     {
@@ -114,11 +146,13 @@ locals {
       Resource = local.failed_runs_arn
     },
 
-    # The function decrypts its environment, and writes to its encrypted bucket and queue.
+    # Lambda decrypts the function's environment and sends to the encrypted queue. A run writes to the encrypted bucket.
+    # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
     var.kms_key_arn == null ? null : {
-      Sid      = "UseKey"
-      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      Resource = var.kms_key_arn
+      Sid       = "UseKey"
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource  = var.kms_key_arn
+      Condition = { StringEquals = { "kms:ViaService" = [for service in ["lambda", "s3", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"] } }
     },
   ]
 }

@@ -7,9 +7,10 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.id
-  account   = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  dns_suffix = data.aws_partition.current.dns_suffix
+  region     = data.aws_region.current.id
+  account    = data.aws_caller_identity.current.account_id
 
   # These ARNs come from names, not from resources: the first plan then shows every permission, and a queue gets its
   # policy at its creation.
@@ -23,9 +24,11 @@ locals {
   failed_runs_arn  = "arn:${local.partition}:sqs:${local.region}:${local.account}:${var.name}-failed-runs"
   alarm_arn_prefix = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.name}-"
 
-  deployment = local.has_state_machine ? jsonencode(merge(local.settings, local.state_machine_settings)) : jsonencode(local.settings)
-  settings = {
+  deployment = jsonencode(merge(local.settings, { created_at = aws_iam_role.run.create_date }))
+  settings   = merge(local.common_settings, local.confirmation, local.has_state_machine ? local.state_machine_settings : null)
+  common_settings = {
     name                           = var.name
+    account                        = local.account
     tag_prefix                     = var.tag_prefix
     regions                        = var.regions
     exclude_regions                = var.exclude_regions
@@ -36,9 +39,9 @@ locals {
     copy_volume_tags               = var.copy_volume_tags
     snapshot_tags                  = var.snapshot_tags
     retention                      = var.retention
-    max_deletions_per_run          = var.max_deletions_per_run
-    max_deletions_percent          = var.max_deletions_percent
+    deletion_delay_days            = var.deletion_delay_days
     orphan_retention_days          = var.orphan_retention_days
+    schedule_expression            = var.schedule_expression
     recovery_point_objective_hours = var.recovery_point_objective_hours
     report_bucket                  = local.bucket
     report_prefix                  = local.report_prefix
@@ -46,11 +49,13 @@ locals {
     request_rates                  = var.request_rates
     request_bursts                 = var.request_bursts
   }
-  state_machine_settings = { rounds_prefix = local.rounds_prefix, max_rounds = local.max_rounds }
-  environment            = { POLICY = local.deployment }
+  confirmation           = var.confirmed_retention == null ? {} : { confirmed_retention = var.confirmed_retention }
+  state_machine_settings = { rounds_prefix = local.rounds_prefix, max_rounds = local.max_rounds, max_run_seconds = local.execution_timeout_seconds }
 
-  # Lambda limits the bytes of the environment as JSON text. length() would count characters.
-  environment_base64 = base64encode(jsonencode(local.environment))
+  # Lambda limits the bytes of the environment as JSON text. length() would count characters. The first plan does not know
+  # when the role is created, but how long that time is as text.
+  largest_deployment = jsonencode(merge(local.settings, { created_at = "2026-01-01T00:00:00Z" }))
+  environment_base64 = base64encode(jsonencode({ POLICY = local.largest_deployment }))
   environment_bytes  = length(local.environment_base64) / 4 * 3 - length(regexall("=", local.environment_base64))
 }
 
@@ -69,6 +74,8 @@ resource "aws_s3_object" "package" {
   content_type   = "application/zip"
   kms_key_id     = var.kms_key_arn
 
+  checksum_algorithm = "SHA256" # the same hash as Lambda's of the function's code
+
   # An object takes ten tags, and the provider may have more default tags.
   override_provider {
     default_tags {
@@ -78,6 +85,31 @@ resource "aws_s3_object" "package" {
 
   lifecycle {
     create_before_destroy = true
+  }
+}
+
+# The upload as it was. Somebody may replace the object later, and its checksum with it.
+resource "terraform_data" "upload" {
+  triggers_replace = [aws_s3_object.package.bucket, aws_s3_object.package.key, var.architecture]
+  input            = { planned_at = plantimestamp(), checksum = aws_s3_object.package.checksum_sha256 }
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
+# The function, the bucket and the record of the upload must agree. Whoever replaces both the function's code and the
+# package, even with a checksum, still contradicts the record.
+#
+# The plan of an upload does not know the checksums yet. An unknown check would be a warning, and an error in
+# `terraform test`.
+check "code" {
+  assert {
+    condition = terraform_data.upload.input.planned_at == plantimestamp() ? true : (
+      aws_lambda_function.backup.code_sha256 == terraform_data.upload.input.checksum
+      && aws_s3_object.package.checksum_sha256 == terraform_data.upload.input.checksum
+    )
+    error_message = "Somebody has replaced the code of ${var.name} outside of Terraform, in the function or in its bucket. Look first who, in CloudTrail under UpdateFunctionCode and PutObject. Then put the package back: ${local.manual}, \"The code was replaced\"."
   }
 }
 
@@ -116,7 +148,7 @@ resource "aws_lambda_function" "backup" {
   tags        = var.tags
 
   environment {
-    variables = local.environment
+    variables = { POLICY = local.deployment }
   }
 
   logging_config {

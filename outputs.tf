@@ -23,6 +23,11 @@ output "retention" {
   value       = local.retention
 }
 
+output "retention_code" {
+  description = "Code of the present retention; set `confirmed_retention` to it when the deletion brake holds and you want the deletions."
+  value       = local.retention_code
+}
+
 output "state_machine_arn" {
   description = "ARN of the state machine, to start a run by hand; null unless `engine` is `step_functions`."
   value       = one(aws_sfn_state_machine.backup[*].arn)

@@ -197,9 +197,10 @@ locals {
       Resource = local.failed_runs_arn
     },
     var.kms_key_arn == null ? null : {
-      Sid      = "UseKey"
-      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      Resource = var.kms_key_arn
+      Sid       = "UseKey"
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource  = var.kms_key_arn
+      Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.${local.dns_suffix}" } }
     },
     # CloudWatch Logs does not let a policy narrow these calls to resources.
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html

@@ -153,7 +153,7 @@ variable "tag_prefix" {
 }
 
 variable "dry_run" {
-  description = "Whether scheduled runs only report what they would do."
+  description = "Make every run a dry run, also one by hand: it only reports. A payload's `{\"dry_run\": false}` cannot change that."
   type        = bool
   default     = false
   nullable    = false
@@ -324,9 +324,9 @@ variable "reserved_concurrent_executions" {
   }
 }
 
-# The key's policy must let CloudWatch, CloudWatch Logs and EventBridge use the key.
+# The key's policy must let CloudWatch Logs and EventBridge use the key.
 variable "kms_key_arn" {
-  description = "ARN of a KMS key in this region that encrypts package, reports, environment, logs, queues and topic; null uses keys of AWS."
+  description = "ARN of a KMS key in this region that encrypts bucket, environment, logs and queues, but not the topic; null uses keys of AWS."
   type        = string
   default     = null
 
@@ -401,8 +401,8 @@ variable "retention" {
   }
 
   validation {
-    condition     = alltrue([for count in values(var.retention) : can(regex("^[0-9]+$", count))])
-    error_message = "retention must count in whole numbers from 0; got: ${jsonencode(var.retention)}."
+    condition     = alltrue([for count in values(var.retention) : can(regex("^([0-9]{1,4}|10000)$", count))])
+    error_message = "retention must count in whole numbers from 0 to 10000; got: ${jsonencode(var.retention)}."
   }
 
   validation {
@@ -411,27 +411,26 @@ variable "retention" {
   }
 }
 
-variable "max_deletions_per_run" {
-  description = "Most snapshots that one run may delete in one region; a plan above it deletes nothing there and fails the run."
-  type        = number
-  default     = 1000
-  nullable    = false
+variable "confirmed_retention" {
+  description = "The output `retention_code`, to confirm a retention that keeps less than an earlier one and let its deletions begin; null confirms none."
+  type        = string
+  default     = null
 
   validation {
-    condition     = var.max_deletions_per_run >= 1 && floor(var.max_deletions_per_run) == var.max_deletions_per_run
-    error_message = "max_deletions_per_run must be a whole number from 1 (to delete nothing, leave retention empty); got: ${var.max_deletions_per_run}."
+    condition     = var.confirmed_retention == null || var.confirmed_retention == local.retention_code
+    error_message = "confirmed_retention must be null, or ${local.retention_code}, the code of \"${local.terms}\"; got: ${var.confirmed_retention == null ? "null" : var.confirmed_retention}."
   }
 }
 
-variable "max_deletions_percent" {
-  description = "Most of the deployment's snapshots that one run may delete in one region, in percent, 1 to 100; 20 deletions are always allowed."
+variable "deletion_delay_days" {
+  description = "Days, 1 to 365, between the announcement of a snapshot's deletion and the deletion."
   type        = number
-  default     = 50
+  default     = 3
   nullable    = false
 
   validation {
-    condition     = var.max_deletions_percent >= 1 && var.max_deletions_percent <= 100 && floor(var.max_deletions_percent) == var.max_deletions_percent
-    error_message = "max_deletions_percent must be a whole number from 1 to 100; got: ${var.max_deletions_percent}."
+    condition     = var.deletion_delay_days >= 1 && var.deletion_delay_days <= 365 && floor(var.deletion_delay_days) == var.deletion_delay_days
+    error_message = "deletion_delay_days must be a whole number of days from 1 to 365; got: ${var.deletion_delay_days}."
   }
 }
 
@@ -549,6 +548,15 @@ locals {
   retention_counts = [for rule in local.retention_rules : "${var.retention[rule]} ${rule}" if lookup(var.retention, rule, 0) > 0]
   # The reports use the same words.
   retention = "keep ${coalesce(join(", ", local.retention_counts), "every snapshot")}"
+
+  # All that decides how long a snapshot is kept, in the words that the function writes into its description. The schedule is
+  # part of it: the more often runs take place, the sooner a snapshot goes.
+  terms = join("", compact([
+    local.retention,
+    var.orphan_retention_days == null ? "" : "; orphans ${var.orphan_retention_days} days",
+    length(local.retention_counts) > 0 ? "; schedule ${substr(sha256(var.schedule_expression), 0, 8)}" : "",
+  ]))
+  retention_code = substr(sha256(local.terms), 0, 8)
 
   region_pattern = "^[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}$"
 

@@ -79,7 +79,7 @@ class Estate:
         """The module's policy for this estate, where it is not the default."""
         if not self.due:
             return {"name": POLICY}
-        return {"name": POLICY, "retention": RETENTION, "max_deletions_per_run": self.due}
+        return {"name": POLICY, "retention": RETENTION}
 
     def works(self) -> Iterator[Work]:
         """Say what there is to do in each region."""

@@ -21,6 +21,8 @@ _PERIODS: Final[Mapping[str, Callable[[date], Hashable]]] = {
     "monthly": lambda day: (day.year, day.month),
     "yearly": lambda day: day.year,
 }
+_TERMS: Final = f"keep {', '.join(f'{count} {rule}' for rule, count in RETENTION.items())}"
+_MARK, _LONG_AGO = "ebs-backup:DeleteAfter", "2020-01-01T03:00:00Z"
 _DAY: Final = timedelta(days=1)
 _DAYS: Final = 3 * 366
 _HOUR: Final = time(3, tzinfo=UTC)
@@ -41,18 +43,19 @@ class History:
         return cls(tuple(sorted(days)), days - kept(yesterday))
 
     def snapshots(self, volume: Volume, region: str) -> Iterator[Snapshot]:
-        """Make the snapshots of a volume, completed and tagged as the module tags them."""
+        """Make a volume's snapshots, completed and tagged as the module does it; those that are due are announced."""
         random = Random(volume.id)  # noqa: S311 - names, no secrets
         for day in self.days:
             at = datetime.combine(day, _HOUR)
-            tags = _tags(volume, region, f"{at:%Y-%m-%dT%H:%M:%SZ}")
+            run_id = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+            tags = _tags(volume, region, run_id) | ({_MARK: _LONG_AGO} if day in self.due else {})
             yield Snapshot(
                 id=f"snap-0{random.getrandbits(64):016x}",
                 volume_id=volume.id,
                 started=at + timedelta(seconds=random.uniform(0, 90)),
                 completes=at + timedelta(hours=1),
                 size=volume.size,
-                description=tags["Name"],
+                description=f"{volume.id} | {POLICY}, run {run_id}, {_TERMS}",
                 tags=tags,
             )
 
@@ -67,7 +70,7 @@ def kept(newest: date) -> frozenset[date]:
     )
 
 
-def _tags(volume: Volume, region: str, run_id: str) -> Mapping[str, str]:
+def _tags(volume: Volume, region: str, run_id: str) -> dict[str, str]:
     (place,) = volume.attachments
     ours = {
         "Policy": POLICY,

@@ -59,8 +59,10 @@ def _instructions(aws: Sandbox) -> str:
     exports = [f"export {name}={shlex.quote(value)}" for name, value in aws.environment().items()]
     volumes = {name: len(region.volumes) for name, region in aws.ec2.regions.items() if region.volumes}
     holds = ", ".join(f"{count} in {name}" for name, count in volumes.items()) or "none"
+    denied = [name for name, region in aws.ec2.regions.items() if region.denied]
+    notes = [f"# A service control policy denies {', '.join(denied)}, so runs fail there"] if denied else []
     return "\n".join(
-        ["# A local AWS is running; Ctrl-C ends it. In another shell:", *exports, f"# EBS volumes: {holds}"]
+        ["# A local AWS is running; Ctrl-C ends it. In another shell:", *exports, *notes, f"# EBS volumes: {holds}"]
     )
 
 

@@ -49,7 +49,7 @@ class Access:
     def require_service(self, service: str, needs: Iterable[Need]) -> None:
         """Raise Denied unless the resources' own policies let one of AWS's services do all of this."""
         for need in needs:
-            policy = backends.resource_policy(need.resource)
+            policy = backends.resource_policy(need.resource) if backends.is_usable(need.resource) else None
             verdict = evaluate_resource(policy, need, [service]) if policy else Verdict.NOT_ALLOWED
             self._settle(service, need, verdict)
 
@@ -71,6 +71,7 @@ def _global_keys(session: Session, region: str) -> dict[str, str]:
         "aws:PrincipalAccount": ACCOUNT,
         "aws:PrincipalArn": session.role.arn,
         "aws:RequestedRegion": region,
+        "aws:ResourceAccount": ACCOUNT,
         "aws:SecureTransport": "true",
     }
 
@@ -79,8 +80,10 @@ def _judge_session(session: Session, need: Need) -> Verdict:
     """Judge within one account: any Deny decides, the boundary and the session's policy narrow what the role may.
 
     A resource's policy may allow what the role's does not, save that a key obeys none but its own policy: a role's
-    counts only if that one delegates to the account.
+    counts only if that one delegates to the account. A disabled key serves nobody.
     """
+    if not backends.is_usable(need.resource):
+        return Verdict.DENIED
     by_role = evaluate(session.role.policies, need)
     narrowed = [evaluate([d], need) for d in (session.role.boundary, session.policy) if d is not None]
     policy = backends.resource_policy(need.resource)

@@ -29,6 +29,7 @@ class HttpRequest:
     query: str
     target: str
     body: bytes
+    if_none_match: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ def _asked_of_s3(request: HttpRequest) -> Asked:
     names = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
     plain = not query.keys() - _PLAIN_QUERY
     if key and plain:
-        return Asked(names.get(request.method, request.method), {"Bucket": bucket, "Key": key})
+        condition = {"IfNoneMatch": request.if_none_match} if request.if_none_match else {}
+        return Asked(names.get(request.method, request.method), {"Bucket": bucket, "Key": key, **condition})
     if request.method == "GET" and plain:
         return Asked("ListBucket", {"Bucket": bucket, "Prefix": query.get("prefix", "")})
     return Asked(f"{request.method} {request.path}?{request.query}", {})
@@ -130,6 +132,15 @@ def _object(_: _Target, asked: Parameters) -> str:
     return f"arn:aws:s3:::{asked['Bucket']}/{asked['Key']}"
 
 
+def _put_object(target: _Target, asked: Parameters) -> list[Need]:
+    """Need to write an object; a conditional write has a condition key of its own.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    """
+    context = {"s3:if-none-match": asked["IfNoneMatch"]} if "IfNoneMatch" in asked else {}
+    return target.need("PutObject", _object(target, asked), context)
+
+
 def _list_bucket(target: _Target, asked: Parameters) -> list[Need]:
     return target.need("ListBucket", f"arn:aws:s3:::{asked['Bucket']}", {"s3:prefix": asked["Prefix"]})
 
@@ -154,7 +165,7 @@ _TABLE: Final[Mapping[tuple[str, str], Needs]] = {
     ("states", "StartExecution"): _on("StartExecution", lambda _, asked: str(asked["stateMachineArn"])),
     ("cloudwatch", "PutMetricData"): _on("PutMetricData", _everything),
     ("s3", "GetObject"): _on("GetObject", _object),
-    ("s3", "PutObject"): _on("PutObject", _object),
+    ("s3", "PutObject"): _put_object,
     ("s3", "DeleteObject"): _on("DeleteObject", _object),
     ("s3", "ListBucket"): _list_bucket,
 }
@@ -180,9 +191,12 @@ def sending_needs(queue_or_topic: str, key: str | None) -> list[Need]:
     """List what sending to a queue or topic needs, with the two actions on the key of an encrypted queue."""
     service = queue_or_topic.split(":")[2]
     action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}[service]
-    return [Need(action, queue_or_topic), *key_needs(key, ("kms:GenerateDataKey", "kms:Decrypt"))]
+    return [Need(action, queue_or_topic), *key_needs(key, ("kms:GenerateDataKey", "kms:Decrypt"), service)]
 
 
-def key_needs(key: str | None, actions: Iterable[str]) -> list[Need]:
-    """List what using a customer's key needs; without one nothing."""
-    return [Need(action, key) for action in actions] if key else []
+def key_needs(key: str | None, actions: Iterable[str], service: str) -> list[Need]:
+    """List what a service needs to use a customer's key in the caller's name; without a key nothing."""
+    if not key:
+        return []
+    context = {"kms:ViaService": f"{service}.{key.split(':')[3]}.amazonaws.com"}
+    return [Need(action, key, context) for action in actions]

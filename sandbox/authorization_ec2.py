@@ -64,7 +64,8 @@ def _attributes(resource: Resource | None) -> Context:
     if isinstance(resource, Volume):
         return tags | {"ec2:VolumeType": resource.type, "ec2:Encrypted": str(resource.encrypted).lower()}
     if isinstance(resource, Snapshot):
-        return tags | {"ec2:Owner": resource.owner, "ec2:VolumeSize": str(resource.size)}
+        owner = {"ec2:Owner": resource.owner, "aws:ResourceAccount": resource.owner}
+        return tags | owner | {"ec2:VolumeSize": str(resource.size)}
     return tags | {"ec2:InstanceType": resource.type}
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from time import sleep, time
 from typing import Any, Final, Self
@@ -82,6 +83,12 @@ def role(arn: str) -> Role | None:
         policies=(*map(_document, found.policies.values()), *attached),
         boundary=_default_version(_iam().get_policy(boundary)) if boundary else None,
     )
+
+
+def age_roles(time: timedelta) -> None:
+    """Let every role have been created so much earlier."""
+    for found in _iam().get_roles():
+        found.create_date -= time
 
 
 def _default_version(policy: ManagedPolicy) -> Document:
@@ -205,6 +212,30 @@ def execute(state_machine: str, name: str, text: str) -> Execution:
         sleep(0.05)
     output = json.dumps(execution.output)
     return Execution(execution.execution_arn, execution.status, output, execution.error or "", execution.cause or "")
+
+
+def is_usable(arn: str) -> bool:
+    """Tell whether something is no KMS key, or one that is enabled."""
+    if not arn.startswith("arn:aws:kms:"):
+        return True
+    _, _, _, region, _, name = arn.split(":", 5)
+    with suppress(*_NOT_THERE):
+        return bool(kms_backends[ACCOUNT][region].describe_key(name.removeprefix("key/")).enabled)
+    return False
+
+
+def key_of_bucket(bucket: str) -> str | None:
+    """Give the ARN of the key that a bucket encrypts new objects with, None if it is S3's own."""
+    with suppress(*_NOT_THERE):
+        settings = s3_backends[ACCOUNT][PARTITION].get_bucket(bucket).encryption or {}
+        default = settings["Rule"]["ApplyServerSideEncryptionByDefault"]
+        return default.get("KMSMasterKeyID") or None
+    return None
+
+
+def key_of_log_group(group: str, region: str) -> str | None:
+    """Give the ARN of the key that a log group is encrypted with, None if it is CloudWatch's own."""
+    return logs_backends[ACCOUNT][region].groups[group].kms_key_id or None
 
 
 def has_object(bucket: str, key: str) -> bool:

@@ -17,6 +17,7 @@ from sandbox.backends import Execution
 from sandbox.ec2.model import ACCOUNT
 from sandbox.functions import Attempt, Functions, Outcome
 from sandbox.iam import Need
+from sandbox.metrics import OF_EXECUTIONS, Metrics
 from sandbox.patches import DeployedFunction
 
 _EVENTS: Final = "events.amazonaws.com"
@@ -49,8 +50,9 @@ class Delivery:
 class Events:
     """The rules of the account's default event buses."""
 
-    def __init__(self, access: Access, functions: Functions) -> None:
+    def __init__(self, access: Access, functions: Functions, metrics: Metrics) -> None:
         self._access = access
+        self._metrics = metrics
         self._functions = functions
 
     def tick(self, name: str, region: str, time: str | None = None) -> list[Delivery]:
@@ -73,6 +75,8 @@ class Events:
         except _Undeliverable as failure:
             queue = target.get("DeadLetterConfig", {}).get("Arn")
             kept = queue is not None and self._keep(rule, target, text, failure)
+            if queue is not None and not kept:
+                self._metrics.send("AWS/Events", "InvocationsFailedToBeSentToDlq", {"RuleName": rule.name})
             return Delivery(arn, text, delivered=False, reason=str(failure), dead_letter_queue=queue if kept else None)
         return Delivery(arn, text, delivered=True, **result)
 
@@ -102,13 +106,17 @@ class Events:
         self._access.require(session, [Need("states:StartExecution", target["Arn"])], rule.region_name)
         if backends.role_of_state_machine(target["Arn"]) is None:
             raise _Undeliverable("RESOURCE_NOT_FOUND", "the state machine does not exist")
-        return {"execution": backends.execute(target["Arn"], str(uuid4()), text)}
+        execution = backends.execute(target["Arn"], str(uuid4()), text)
+        if metric := OF_EXECUTIONS.get(execution.status):
+            self._metrics.send("AWS/States", metric, {"StateMachineArn": target["Arn"]})
+        return {"execution": execution}
 
     def _keep(self, rule: Rule, target: Mapping[str, Any], event: str, failure: "_Undeliverable") -> bool:
         """Send an event to a dead-letter queue, whose policy, and whose key's policy, must let EventBridge do so."""
         queue, source = target["DeadLetterConfig"]["Arn"], _source(rule)
         try:
-            needs = [Need(n.action, n.resource, source) for n in sending_needs(queue, backends.key_of(queue))]
+            sending = sending_needs(queue, backends.key_of(queue))
+            needs = [Need(n.action, n.resource, {**n.context, **source}) for n in sending]
             self._access.require_service(_EVENTS, needs)
         except (Denied, backends.NoSuchDestination):
             return False

@@ -20,6 +20,7 @@ from sandbox.authorization import key_needs, logging_needs, sending_needs
 from sandbox.backends import Session
 from sandbox.ec2.filters import instant
 from sandbox.iam import Need
+from sandbox.metrics import Metrics
 from sandbox.patches import DeployedFunction
 from sandbox.runtime import UNHANDLED, Invocation, Result, run, unpack
 
@@ -65,14 +66,16 @@ class Functions:
     """All functions of the account.
 
     `retry_delays` are the seconds before the first and the second retry; Lambda waits one minute and then two.
-    `endpoint` is where they find AWS.
+    `endpoint` is where they find AWS, and `ahead` is by how many seconds their clocks are ahead of this machine's.
     """
 
-    def __init__(self, access: Access, folder: Path, endpoint: str = "") -> None:
+    def __init__(self, access: Access, folder: Path, metrics: Metrics, endpoint: str = "") -> None:
         self.retry_delays: Sequence[float] = (0.0, 0.0)
         self.endpoint = endpoint
+        self.ahead = 0.0
         self._access = access
         self._folder = folder
+        self._metrics = metrics
         self._unpacking = threading.Lock()
         self._running: list[threading.Thread] = []
 
@@ -87,6 +90,7 @@ class Functions:
             function_arn=function.function_arn,
             timeout=float(function.timeout),
             environment=_environment(function, session, stream) | {"AWS_ENDPOINT_URL": self.endpoint},
+            ahead=self.ahead,
         )
         result = run(self._code(function), invocation)
         self._write_log(function, session, stream, result)
@@ -135,7 +139,7 @@ class Functions:
     def _require_environment(self, function: DeployedFunction, session: Session) -> None:
         """Refuse a function whose environment is encrypted with a key that its role may not use."""
         try:
-            self._access.require(session, key_needs(function.kms_key_arn, ("kms:Decrypt",)), function.region)
+            self._access.require(session, key_needs(function.kms_key_arn, ("kms:Decrypt",), "lambda"), function.region)
         except Denied as denied:
             message = "Lambda was unable to decrypt the environment variables because KMS access was denied."
             raise NotInvoked("KMSAccessDeniedException", message, 502) from denied
@@ -148,11 +152,18 @@ class Functions:
         return folder
 
     def _write_log(self, function: DeployedFunction, session: Session, stream: str, result: Result) -> None:
-        """Write the log, or lose it without a word if the role may not write it, as Lambda does."""
-        group = function.logging["LogGroup"]
-        needs = logging_needs(function.region, function.account_id, group, stream)
-        if self._may(session, needs, function.region) and backends.has_log_group(group, function.region):
-            backends.write_log(group, stream, [*_log_lines(function, result)], function.region)
+        """Write the log, or lose it without a word if the role may not write it or its key is disabled, as Lambda does.
+
+        CloudWatch takes metrics from what was written.
+        """
+        group, region = function.logging["LogGroup"], function.region
+        needs = logging_needs(region, function.account_id, group, stream)
+        if self._may(session, needs, region) and backends.has_log_group(group, region):
+            key = backends.key_of_log_group(group, region)
+            if key is None or backends.is_usable(key):
+                lines = [*_log_lines(function, result)]
+                backends.write_log(group, stream, lines, region)
+                self._metrics.read_log(lines)
 
     def _report(self, function: DeployedFunction, event: str, attempts: list[Attempt]) -> Outcome:
         failed = attempts[-1].function_error is not None
@@ -165,6 +176,9 @@ class Functions:
             messages.append((function.dead_letter_arn, event, _error_attributes(attempts[-1])))
         sent = [arn for arn, body, extra in messages if self._send(function, arn, body, extra)]
         unsent = [arn for arn, _, __ in messages if arn not in sent]
+        if destination in unsent:
+            name = {"FunctionName": function.function_name}
+            self._metrics.send("AWS/Lambda", "DestinationDeliveryFailures", name)
         return Outcome(tuple(attempts), tuple(sent), tuple(unsent))
 
     def _send(self, function: DeployedFunction, arn: str, body: str, attributes: dict[str, str]) -> bool:

@@ -15,6 +15,7 @@ from sandbox.ec2 import Simulator
 from sandbox.estate import load
 from sandbox.events import Delivery, Events
 from sandbox.functions import Functions
+from sandbox.metrics import Metrics
 from sandbox.server import Front, serve
 from sandbox.state_machines import StateMachines
 
@@ -31,6 +32,7 @@ class Sandbox:
     def __init__(self, estate: Mapping[str, Any] | str | Path | None = None, port: int = 0) -> None:
         self.ec2 = Simulator()
         self.access = Access()
+        self.metrics = Metrics()
         self.endpoint = ""
         self._estate = estate
         self._port = port
@@ -55,8 +57,8 @@ class Sandbox:
         patches.install()
         load(self.ec2, self._estate or {})
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-"))
-        self.functions = Functions(self.access, Path(folder))
-        self.events = Events(self.access, self.functions)
+        self.functions = Functions(self.access, Path(folder), self.metrics)
+        self.events = Events(self.access, self.functions, self.metrics)
         state_machines = StateMachines(self.access, self.ec2.clock.advance)
         control = Control(self.ec2, self.access, self.events)
         server = serve(Front(self.ec2, self.access, self.functions, state_machines, control), self._port)

@@ -22,13 +22,27 @@ from pathlib import Path
 from typing import Final, Self
 from uuid import uuid4
 
+_MOVED_CLOCK: Final = """
+import datetime, runpy, sys
+
+ahead = datetime.timedelta(seconds=float(sys.argv.pop(1)))
+
+class Moved(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + ahead
+
+datetime.datetime = Moved
+runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
+"""
+"""Starts the runtime client where `datetime` tells another time than the machine's clock."""
 UNHANDLED: Final = "Unhandled"
 _NEXT: Final = "/2018-06-01/runtime/invocation/next"
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One event for one handler."""
+    """One event for one handler, whose clock is `ahead` of this machine's by so many seconds."""
 
     handler: str
     event: str
@@ -36,6 +50,7 @@ class Invocation:
     timeout: float
     environment: Mapping[str, str]
     request_id: str = field(default_factory=lambda: str(uuid4()))
+    ahead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +99,9 @@ def _start(code: Path, invocation: Invocation, api: "_RuntimeApi", output: int) 
         "_HANDLER": invocation.handler,
         "AWS_LAMBDA_RUNTIME_API": api.address,
     }
+    client = ["-c", _MOVED_CLOCK, str(invocation.ahead)] if invocation.ahead else ["-m", "awslambdaric"]
     return subprocess.Popen(
-        [sys.executable, "-m", "awslambdaric", invocation.handler],
+        [sys.executable, *client, invocation.handler],
         cwd=code,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -62,6 +62,7 @@ class _Call:
             query=self.request.environ["QUERY_STRING"],
             target=self.request.headers.get("X-Amz-Target", ""),
             body=self.body,
+            if_none_match=self.request.headers.get("If-None-Match"),
         )
 
 
@@ -155,6 +156,8 @@ class Front:
 
     def _own_answer(self, call: _Call) -> Response | None:
         """Answer what moto would not, or not as AWS does; None leaves a request to moto."""
+        if call.scope.service == "s3":
+            _check_owner(call.request)
         if call.scope.service not in ("events", "lambda", "states"):
             return None
         asked = asked_by(call.asked)
@@ -213,7 +216,7 @@ _FIXED: Final[dict[str, Any]] = {
 
 
 def _needs_of_what_it_meets(call: _Call) -> list[Need]:
-    """List what a request needs because of what is there: the key of a queue, or of what is not: a missing object.
+    """List what a request needs because of what is there: the key of a queue or a bucket, or of what is not: an object.
 
     S3 tells that one is missing only to those who may list the bucket, as GetObject's page in its API reference says.
     That a condition on s3:prefix is not met by such a request, which has none, is not verified.
@@ -223,10 +226,14 @@ def _needs_of_what_it_meets(call: _Call) -> list[Need]:
         case "sqs", "SendMessage" | "SendMessageBatch":
             queue = asked.parameters["QueueUrl"].rpartition("/")[2]
             key = backends.key_of(f"arn:aws:sqs:{call.scope.region}:{ACCOUNT}:{queue}")
-            return key_needs(key, ("kms:GenerateDataKey", "kms:Decrypt"))
+            return key_needs(key, ("kms:GenerateDataKey", "kms:Decrypt"), "sqs")
+        case "s3", "PutObject":
+            return key_needs(backends.key_of_bucket(asked.parameters["Bucket"]), ("kms:GenerateDataKey",), "s3")
         case "s3", "GetObject":
             bucket, name = asked.parameters["Bucket"], asked.parameters["Key"]
-            return [] if backends.has_object(bucket, name) else [Need("s3:ListBucket", f"arn:aws:s3:::{bucket}")]
+            if not backends.has_object(bucket, name):
+                return [Need("s3:ListBucket", f"arn:aws:s3:::{bucket}")]
+            return key_needs(backends.key_of_bucket(bucket), ("kms:Decrypt",), "s3")
     return []
 
 
@@ -247,6 +254,12 @@ def _event(body: bytes) -> str:
         message = "Could not parse request body into json"
         raise Refusal("InvalidRequestContentException", message) from error
     return event
+
+
+def _check_owner(request: Request) -> None:
+    """Refuse a request that expects the bucket to be another account's: every bucket here is this one's."""
+    if request.headers.get("x-amz-expected-bucket-owner", ACCOUNT) != ACCOUNT:
+        raise Refusal("AccessDenied", "Access Denied", 403)
 
 
 def _check_schedule(expression: str | None) -> None:

@@ -11,6 +11,17 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 _NOT_COPIED: Final = shutil.ignore_patterns(".*", "__pycache__", "*.tfstate*")
+_TRIED: Final = """
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+"""
+"""Holds the copy to the provider releases that the sandbox was tried with, whatever else the module admits."""
 _NOTHING_CHANGES: Final = 0
 _SOMETHING_CHANGES: Final = 2
 
@@ -36,6 +47,8 @@ class Terraform:
         work = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="terraform-")))
         shutil.copytree(self._within, work, dirs_exist_ok=True, ignore=_NOT_COPIED)
         self.directory = work / self._original.relative_to(self._within)
+        if any("hashicorp/aws" in file.read_text(encoding="utf-8") for file in self.directory.glob("*.tf")):
+            (self.directory / "tried_override.tf").write_text(_TRIED, encoding="utf-8")
         return self
 
     def __exit__(self, *_: object) -> None:

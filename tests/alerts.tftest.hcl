@@ -5,6 +5,10 @@ mock_provider "aws" {
   override_during = plan
 }
 
+variables {
+  alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:on-call"]
+}
+
 override_resource {
   target          = aws_sqs_queue.failed_runs
   override_during = plan
@@ -23,11 +27,19 @@ override_resource {
   }
 }
 
-run "default_alarms_notify_nobody" {
+run "default_alarms_notify_nobody_and_the_plan_warns" {
   command = plan
 
+  variables {
+    alarm_actions = []
+  }
+
+  expect_failures = [check.notification]
+
   assert {
-    condition     = output.alarm_names == tolist(["ebs-backup-failed-runs", "ebs-backup-no-run", "ebs-backup-uncovered-volumes", "ebs-backup-undelivered"])
+    condition = output.alarm_names == tolist([for key in [
+      "failed-runs", "lost-events", "lost-failures", "no-run", "nothing-selected", "regions-unread", "uncovered-volumes", "undelivered",
+    ] : "ebs-backup-${key}"])
     error_message = "Each failure without retention has an alarm."
   }
 
@@ -64,10 +76,44 @@ run "one_failure_begins_an_alarm" {
     condition = { for key, alarm in aws_cloudwatch_metric_alarm.fault : key => alarm.treat_missing_data } == {
       failed-runs       = "notBreaching"
       undelivered       = "notBreaching"
+      lost-events       = "notBreaching"
+      lost-failures     = "notBreaching"
       uncovered-volumes = "ignore"
+      regions-unread    = "ignore"
+      nothing-selected  = "ignore"
       deletion-brake    = "ignore"
     }
     error_message = "An alarm about a run stays until the next run. An alarm about a queue ends with its last message."
+  }
+
+  assert {
+    condition = { for key, alarm in aws_cloudwatch_metric_alarm.fault : key => [alarm.namespace, alarm.metric_name, alarm.dimensions] if startswith(key, "lost") } == {
+      lost-events   = ["AWS/Events", "InvocationsFailedToBeSentToDlq", tomap({ RuleName = "ebs-backup" })]
+      lost-failures = ["AWS/Lambda", "DestinationDeliveryFailures", tomap({ FunctionName = "ebs-backup" })]
+    }
+    error_message = "A queue that cannot take a message has an alarm about the service that sends it."
+  }
+}
+
+run "state_machine_has_alarms_of_its_own" {
+  command = plan
+
+  variables {
+    engine = "step_functions"
+  }
+
+  assert {
+    condition = { for key, alarm in aws_cloudwatch_metric_alarm.fault : key => alarm.metric_name if alarm.namespace == "AWS/States" } == {
+      timed-out         = "ExecutionsTimedOut"
+      aborted           = "ExecutionsAborted"
+      failed-executions = "ExecutionsFailed"
+    }
+    error_message = "Every end of an execution but success has an alarm."
+  }
+
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.fault), "lost-failures")
+    error_message = "Step Functions, not Lambda, sends failures to the queue."
   }
 }
 
@@ -129,7 +175,7 @@ run "objective_above_a_week_has_no_alarm" {
   }
 }
 
-run "disabled_schedule_misses_no_run" {
+run "pause_keeps_every_alarm" {
   command = plan
 
   variables {
@@ -137,8 +183,26 @@ run "disabled_schedule_misses_no_run" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.no_run) == 0 && length(aws_cloudwatch_metric_alarm.fault) == 3
-    error_message = "Without the schedule only the alarm about a missing run goes."
+    condition     = length(aws_cloudwatch_metric_alarm.no_run) == 1 && length(aws_cloudwatch_metric_alarm.fault) == 7
+    error_message = "Somebody may forget the pause."
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_metric_alarm.no_run[0].alarm_description, "during a pause")
+    error_message = "The text says that a pause sets the alarm off."
+  }
+}
+
+run "brake_says_what_confirms" {
+  command = plan
+
+  variables {
+    retention = { daily = 7 }
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_metric_alarm.fault["deletion-brake"].alarm_description, "confirmed_retention = \"${output.retention_code}\"")
+    error_message = "The text has the code to copy."
   }
 }
 
@@ -279,7 +343,7 @@ run "topic_takes_only_this_deployments_alarms" {
   }
 }
 
-run "key_encrypts_the_topic" {
+run "disabled_key_leaves_the_topic_alone" {
   command = plan
 
   variables {
@@ -288,8 +352,8 @@ run "key_encrypts_the_topic" {
   }
 
   assert {
-    condition     = aws_sns_topic.alarms[0].kms_master_key_id == var.kms_key_arn
-    error_message = "The given key encrypts the topic."
+    condition     = aws_sns_topic.alarms[0].kms_master_key_id == null
+    error_message = "A disabled key silences function and queues, and must not silence the topic too."
   }
 }
 

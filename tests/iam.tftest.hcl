@@ -5,6 +5,10 @@ mock_provider "aws" {
   override_during = plan
 }
 
+variables {
+  alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:on-call"]
+}
+
 run "run_may_do_this_and_nothing_else" {
   command = plan
 
@@ -36,18 +40,30 @@ run "run_may_do_this_and_nothing_else" {
         StringEquals = { "aws:RequestTag/ebs-backup:Policy" = "ebs-backup" }
         Null         = { "aws:RequestTag/ebs-backup:RunId" = "false", "aws:RequestTag/ebs-backup:Region" = "false" }
       }
-      TagOnCreate = { StringEquals = { "ec2:CreateAction" = ["CreateSnapshot", "CreateSnapshots"] } }
+      TagOnCreate = {
+        StringEquals = { "ec2:CreateAction" = ["CreateSnapshot", "CreateSnapshots"] }
+        Null         = { "aws:RequestTag/ebs-backup:DeleteAfter" = "true", "aws:RequestTag/ebs-backup:Hold" = "true" }
+      }
       CompleteTags = {
         StringEquals = { "aws:ResourceTag/ebs-backup:Policy" = "ebs-backup" }
         Null = {
-          "aws:RequestTag/ebs-backup:Policy" = "true"
-          "aws:RequestTag/ebs-backup:RunId"  = "true"
-          "aws:RequestTag/ebs-backup:Region" = "true"
+          "aws:RequestTag/ebs-backup:Policy"      = "true"
+          "aws:RequestTag/ebs-backup:RunId"       = "true"
+          "aws:RequestTag/ebs-backup:Region"      = "true"
+          "aws:RequestTag/ebs-backup:DeleteAfter" = "true"
+          "aws:RequestTag/ebs-backup:Hold"        = "true"
         }
       }
-      ListReports = { StringLike = { "s3:prefix" = "ebs-backup/reports/*" } }
+      WriteReports = {
+        StringEquals = { "aws:ResourceAccount" = "111122223333" }
+        Null         = { "s3:if-none-match" = "false" }
+      }
+      ListReports = {
+        StringEquals = { "aws:ResourceAccount" = "111122223333" }
+        StringLike   = { "s3:prefix" = "ebs-backup/reports/*" }
+      }
     }
-    error_message = "A run tags each snapshot as its own at creation, and never changes the tags of ownership, run and region."
+    error_message = "A run tags each snapshot as its own at creation, and never changes the tags of ownership, run and region. It overwrites no report."
   }
 
   assert {
@@ -110,6 +126,9 @@ run "listed_regions_narrow_every_ec2_statement" {
       CreateOwnedSnapshots  = ["aws:RequestTag/ebs-backup:Policy"]
       TagOnCreate           = []
       CompleteTags          = ["aws:ResourceTag/ebs-backup:Policy"]
+      AnnounceDeletions     = ["aws:ResourceTag/ebs-backup:Policy"]
+      WriteReports          = []
+      ListReports           = []
       InspectOwnedSnapshots = ["aws:ResourceTag/ebs-backup:Policy"]
       ExpireOwnedSnapshots  = ["aws:ResourceTag/ebs-backup:Policy"]
     }
@@ -117,7 +136,7 @@ run "listed_regions_narrow_every_ec2_statement" {
   }
 }
 
-run "run_deletes_only_what_it_created" {
+run "run_deletes_only_what_it_created_and_announced" {
   command = plan
 
   variables {
@@ -129,7 +148,7 @@ run "run_deletes_only_what_it_created" {
       for statement in jsondecode(output.role_policy).Statement : statement.Sid => join(" ", statement.Action)
       if endswith(statement.Sid, "OwnedSnapshots") && statement.Sid != "CreateOwnedSnapshots"
     } == { InspectOwnedSnapshots = "ec2:DescribeSnapshotAttribute", ExpireOwnedSnapshots = "ec2:DeleteSnapshot" }
-    error_message = "Retention adds two statements."
+    error_message = "Retention adds two statements about the snapshots that expire."
   }
 
   assert {
@@ -141,10 +160,28 @@ run "run_deletes_only_what_it_created" {
 
   assert {
     condition = [
-      for statement in jsondecode(output.role_policy).Statement : statement.Condition.StringEquals["aws:ResourceTag/ebs-backup:Policy"]
-      if contains(statement.Action, "ec2:DeleteSnapshot")
-    ] == ["ebs-backup"]
-    error_message = "A run deletes only snapshots with its tag of ownership."
+      for statement in jsondecode(output.role_policy).Statement : statement.Condition if contains(statement.Action, "ec2:DeleteSnapshot")
+      ] == [{
+        StringEquals = { "aws:ResourceTag/ebs-backup:Policy" = "ebs-backup" }
+        StringLike   = { "aws:ResourceTag/ebs-backup:DeleteAfter" = "2???-??-??T??:??:??Z" }
+        Null         = { "aws:ResourceTag/ebs-backup:Hold" = "true" }
+    }]
+    error_message = "A run deletes only snapshots that are its own, are announced, and are not held."
+  }
+
+  assert {
+    condition = [for statement in jsondecode(output.role_policy).Statement : statement if statement.Sid == "AnnounceDeletions"] == [{
+      Sid      = "AnnounceDeletions"
+      Effect   = "Allow"
+      Action   = ["ec2:CreateTags"]
+      Resource = "arn:aws:ec2:*::snapshot/*"
+      Condition = {
+        StringEquals                = { "aws:ResourceTag/ebs-backup:Policy" = "ebs-backup" }
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = ["ebs-backup:DeleteAfter"] }
+        Null                        = { "aws:TagKeys" = "false" }
+      }
+    }]
+    error_message = "An announcement changes no other tag."
   }
 
   assert {
@@ -152,6 +189,7 @@ run "run_deletes_only_what_it_created" {
       for statement in jsondecode(output.role_policy).Statement : anytrue([
         can(statement.Condition.StringEquals["ec2:CreateAction"]),
         try(statement.Condition.Null["aws:RequestTag/ebs-backup:Policy"], "") == "true",
+        statement.Sid == "AnnounceDeletions",
       ]) if contains(statement.Action, "ec2:CreateTags")
     ])
     error_message = "A run cannot put its tag of ownership on an existing snapshot."
@@ -167,9 +205,11 @@ run "key_may_be_used" {
 
   assert {
     condition = [
-      for statement in jsondecode(output.role_policy).Statement : [statement.Action, statement.Resource] if statement.Sid == "UseKey"
-    ] == [[["kms:Decrypt", "kms:GenerateDataKey"], var.kms_key_arn]]
-    error_message = "A run may use this key alone."
+      for statement in jsondecode(output.role_policy).Statement : [statement.Action, statement.Resource, statement.Condition] if statement.Sid == "UseKey"
+      ] == [[["kms:Decrypt", "kms:GenerateDataKey"], var.kms_key_arn, {
+        StringEquals = { "kms:ViaService" = ["lambda.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com"] }
+    }]]
+    error_message = "A run may use this key alone, and only through Lambda, S3 and SQS."
   }
 }
 
@@ -194,8 +234,8 @@ run "deployment_reaches_only_its_own_objects" {
   assert {
     condition = [
       for statement in jsondecode(output.role_policy).Statement : statement.Condition.StringEquals
-      if contains(["CompleteTags", "InspectOwnedSnapshots", "ExpireOwnedSnapshots"], statement.Sid)
-    ] == [for statement in range(3) : { "aws:ResourceTag/acme/Policy" = "nightly" }]
+      if contains(["CompleteTags", "AnnounceDeletions", "InspectOwnedSnapshots", "ExpireOwnedSnapshots"], statement.Sid)
+    ] == [for statement in range(4) : { "aws:ResourceTag/acme/Policy" = "nightly" }]
     error_message = "The tag of ownership consists of tag_prefix and name."
   }
 

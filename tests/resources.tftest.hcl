@@ -5,6 +5,10 @@ mock_provider "aws" {
   override_during = plan
 }
 
+variables {
+  alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:on-call"]
+}
+
 override_resource {
   target          = aws_sqs_queue.undelivered
   override_during = plan
@@ -33,8 +37,8 @@ run "every_input_reaches_the_function" {
     snapshot_tags                  = { CostCenter = "<backup> & co" }
     dry_run                        = true
     retention                      = { last = 3, daily = 7, weekly = 0 }
-    max_deletions_per_run          = 200
-    max_deletions_percent          = 25
+    deletion_delay_days            = 14
+    confirmed_retention            = "63f808eb"
     orphan_retention_days          = 90
     recovery_point_objective_hours = 12.5
     request_rates                  = { CreateSnapshot = 2.5, DeleteSnapshot = 1 }
@@ -56,8 +60,11 @@ run "every_input_reaches_the_function" {
       copy_volume_tags               = false
       snapshot_tags                  = { CostCenter = "<backup> & co" }
       retention                      = { last = 3, daily = 7, weekly = 0 }
-      max_deletions_per_run          = 200
-      max_deletions_percent          = 25
+      deletion_delay_days            = 14
+      confirmed_retention            = "63f808eb"
+      schedule_expression            = "cron(0 3 * * ? *)"
+      created_at                     = "2026-11-25T03:00:00Z"
+      account                        = "111122223333"
       orphan_retention_days          = 90
       recovery_point_objective_hours = 12.5
       report_bucket                  = "acme-artifacts"
@@ -333,14 +340,19 @@ run "environment_may_have_4096_bytes" {
 
   variables {
     snapshot_tags = merge(
-      { for number in range(13) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
-      { last = join("", [for character in range(8) : "v"]) },
+      { for number in range(12) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
+      { last = join("", [for character in range(198) : "v"]) },
     )
   }
 
   assert {
     condition     = local.environment_bytes == 4096
     error_message = "This case must be at the limit, or the next one shows nothing."
+  }
+
+  assert {
+    condition     = length(jsonencode(aws_lambda_function.backup.environment[0].variables)) == 4096
+    error_message = "The size is counted before it is known when the role was created, and holds afterwards."
   }
 }
 
@@ -349,8 +361,8 @@ run "environment_above_4096_bytes_is_refused" {
 
   variables {
     snapshot_tags = merge(
-      { for number in range(13) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
-      { last = join("", [for character in range(9) : "v"]) },
+      { for number in range(12) : format("key%02d", number) => join("", [for character in range(256) : "v"]) },
+      { last = join("", [for character in range(199) : "v"]) },
     )
   }
 

@@ -19,7 +19,8 @@ override_resource {
 }
 
 variables {
-  engine = "step_functions"
+  engine        = "step_functions"
+  alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:on-call"]
 }
 
 run "default_has_no_state_machine" {
@@ -174,6 +175,17 @@ run "run_reads_only_its_own_rounds" {
     } == { "arn:aws:s3:::acme-artifacts/nightly/rounds/*" = ["s3:GetObject", "s3:PutObject"] }
     error_message = "A run may read nothing else in the bucket."
   }
+
+  assert {
+    condition = [for statement in jsondecode(output.role_policy).Statement : statement if statement.Effect == "Deny"] == [{
+      Sid       = "KeepWhatTheRunIs"
+      Effect    = "Deny"
+      Action    = ["s3:PutObject"]
+      Resource  = "arn:aws:s3:::acme-artifacts/nightly/rounds/*/run.json"
+      Condition = { Null = { "s3:if-none-match" = "true" } }
+    }]
+    error_message = "Nothing overwrites what Begin says of the run."
+  }
 }
 
 run "execution_has_time_for_all_rounds" {
@@ -287,8 +299,8 @@ run "key_encrypts_log_and_messages" {
 
   assert {
     condition = [
-      for statement in jsondecode(aws_iam_role_policy.state_machine[0].policy).Statement : [statement.Action, statement.Resource] if statement.Sid == "UseKey"
-    ] == [[["kms:Decrypt", "kms:GenerateDataKey"], var.kms_key_arn]]
+      for statement in jsondecode(aws_iam_role_policy.state_machine[0].policy).Statement : [statement.Action, statement.Resource, statement.Condition] if statement.Sid == "UseKey"
+    ] == [[["kms:Decrypt", "kms:GenerateDataKey"], var.kms_key_arn, { StringEquals = { "kms:ViaService" = "sqs.eu-west-1.amazonaws.com" } }]]
     error_message = "The state machine may use this key alone, for messages to the encrypted queue."
   }
 }

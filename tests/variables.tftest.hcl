@@ -6,6 +6,10 @@ mock_provider "aws" {
   override_during = plan
 }
 
+variables {
+  alarm_actions = ["arn:aws:sns:eu-west-1:111122223333:on-call"]
+}
+
 run "module_accepts_the_least_values" {
   command = plan
 
@@ -28,8 +32,8 @@ run "module_accepts_the_least_values" {
     architecture                   = "arm64"
     reserved_concurrent_executions = 1
     retention                      = { last = 1 }
-    max_deletions_per_run          = 1
-    max_deletions_percent          = 1
+    confirmed_retention            = "8f9085c5"
+    deletion_delay_days            = 1
     orphan_retention_days          = 1
     log_retention_in_days          = 0
     log_level                      = "DEBUG"
@@ -64,9 +68,9 @@ run "module_accepts_the_greatest_values" {
     timeout                        = 900
     architecture                   = "x86_64"
     reserved_concurrent_executions = -1
-    retention                      = { last = 0, hourly = 1000000, daily = 400, weekly = 60, monthly = 24, yearly = 10 }
-    max_deletions_per_run          = 1000000
-    max_deletions_percent          = 100
+    retention                      = { last = 0, hourly = 10000, daily = 400, weekly = 60, monthly = 24, yearly = 10 }
+    confirmed_retention            = "7b947816"
+    deletion_delay_days            = 365
     orphan_retention_days          = 36500
     log_retention_in_days          = 3653
     log_level                      = "INFO"
@@ -106,8 +110,8 @@ run "null_means_the_default" {
     architecture                   = null
     reserved_concurrent_executions = null
     retention                      = null
-    max_deletions_per_run          = null
-    max_deletions_percent          = null
+    confirmed_retention            = null
+    deletion_delay_days            = null
     log_retention_in_days          = null
     log_level                      = null
     recovery_point_objective_hours = null
@@ -118,6 +122,8 @@ run "null_means_the_default" {
     role_path                      = null
     tags                           = null
   }
+
+  expect_failures = [check.notification]
 
   assert {
     condition     = aws_lambda_function.backup.function_name == "ebs-backup" && aws_cloudwatch_event_rule.schedule.state == "ENABLED"

@@ -13,7 +13,7 @@ from ebs_backup.report.page import page
 from tools.browser import find_browser
 from tools.report_example import example_history, example_report
 
-WIDTH, HEIGHT = 1024, 1016
+WIDTH, HEIGHT = 1024, 1062
 
 
 def main(path: str) -> int:

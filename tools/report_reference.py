@@ -27,8 +27,10 @@ _TITLES = {
     "region": "`regions.<name>`",
     "uncovered": "`regions.<name>.uncovered[]`",
     "problem": "`regions.<name>.problems[]`",
+    "announcement": "`regions.<name>.announcements[]`",
     "action": "`regions.<name>.actions[]`",
     "verdict": "`regions.<name>.verdicts[]`",
+    "change": "A line of `*.changes.jsonl`",
 }
 
 

@@ -33,7 +33,7 @@ def back_up(timescale: Timescale) -> Collection[str]:
 
     done = run(
         parse_deployment(os.environ["POLICY"]),
-        Request(run_id="benchmark"),
+        Request(run_id="benchmark", expires=True),
         home_region=os.environ["AWS_REGION"],
         clock=cast("Clock", timescale),  # has all that a clock has, but cannot know the function
         deadline=timescale.now() + _INVOCATION_SECONDS,

@@ -29,15 +29,18 @@ _BY_CODE = {
 
 
 def problems(preview: Preview, timeout: float) -> Iterator[str]:
-    """Yield what to do about regions that were not read."""
+    """Yield which regions were not read and why, a line each, and then what to do about those alike."""
     if preview.timed_out:
         yield f"Time ran out after {timeout:g} seconds: what was not read by then is missing. --timeout gives more."
-    regions: dict[str, list[str]] = defaultdict(list)
+    unread: dict[str, list[str]] = defaultdict(list)
     for each in preview.regions:
-        if each.problem and each.problem.code and not each.denied_as_expected:
-            regions[_remedy(each.problem.code)].append(each.region)
-    for remedy, names in regions.items():
-        yield f"{', '.join(names)}: not read. {remedy}"
+        if each.problem and not each.denied_as_expected:
+            what = ": ".join(filter(None, (each.problem.operation, each.problem.code, each.problem.message)))
+            remedy = _remedy(each.problem.code) if each.problem.code else ""
+            unread[remedy].append(f"{each.region}: not read: {what}")
+    for remedy, lines in unread.items():
+        yield from lines
+        yield from filter(None, [remedy])
 
 
 def _remedy(code: str) -> str:
@@ -51,8 +54,8 @@ def brakes(preview: Preview) -> Iterator[str]:
     held = [each.region for each in preview.regions if each.plan and each.plan.brake]
     if held:
         yield (
-            f"{', '.join(held)}: the brake holds back all deletions. If every snapshot that is due may go, raise "
-            "max_deletions_percent or max_deletions_per_run for one run."
+            f"{', '.join(held)}: the brake holds back what is due. If all of it may go, set confirmed_retention = "
+            f'"{preview.deployment.terms.code}".'
         )
 
 

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from ebs_backup.model.limits import Limit
-from ebs_backup.model.values import Create, Plan
+from ebs_backup.model.values import Announce, Create, Plan
+from ebs_backup.plan.announcements import together
 
 # The operations that can carry out an action.
 _SINGLE, _SET = ("CreateSnapshot",), ("CreateSnapshots",)
@@ -19,7 +20,9 @@ def seconds_at_least(plan: Plan, limits: Mapping[str, Limit]) -> float:
     CreateTags request of its own.
     """
     calls = Counter(action.operations for action in plan.actions)
-    tags = calls[_TAG] + sum(len(a.volumes) for a in plan.actions if isinstance(a, Create) and a.is_set)
+    announces = [action for action in plan.actions if isinstance(action, Announce)]
+    tags = calls[_TAG] - len(announces) + len(list(together(announces)))
+    tags += sum(len(a.volumes) for a in plan.actions if isinstance(a, Create) and a.is_set)
     single, sets, tagging, deleting = (limits[operation] for operation in (*_SINGLE, *_SET, *_TAG, *_DELETE))
     both = Limit(single.burst + sets.burst, single.rate + sets.rate)
     creating = max(

@@ -20,7 +20,8 @@ Exit codes:
 \b
 Environment:
   AWS_PROFILE, ...  credentials, as for the AWS CLI
-  AWS_REGION        the region that is asked which regions there are, unless --region names some
+  AWS_REGION        the region that is asked which regions there are, unless
+                    --region names one
   NO_COLOR          no colours
   FORCE_COLOR       tables and colours, in a pipe too
 """

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ebs_backup.model.deployment import Deployment, DeploymentError, parse_deployment
+from ebs_backup_cli import rules
 from ebs_backup_cli.errors import InputError
 
 
@@ -46,10 +48,20 @@ class DeploymentOptions(AwsOptions):
         str | None, typer.Option(metavar="NAME", help="Name of the deployment that owns the snapshots.  [ebs-backup]")
     ] = None
     tag_prefix: Annotated[
-        str | None, typer.Option(metavar="PREFIX", help="How the keys of its tags begin.  [ebs-backup:]")
+        str | None, typer.Option(metavar="PREFIX", help="Start of its tags' keys.  [ebs-backup:]")
     ] = None
     exclude_region: Annotated[
         list[str] | None, typer.Option(metavar="REGION", help="Leave this region out; may be given several times.")
+    ] = None
+    include_tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=PATTERN", help="Only volumes with this tag, `*` for any text; may be given several times."
+        ),
+    ] = None
+    exclude_tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=PATTERN", help="No volumes with this tag; may be given several times."),
     ] = None
     retention: Annotated[
         str | None, typer.Option(metavar="RULES", help="Such as daily=7,weekly=4,monthly=12.  [keep every snapshot]")
@@ -57,11 +69,11 @@ class DeploymentOptions(AwsOptions):
     orphan_retention_days: Annotated[
         int | None, typer.Option(metavar="DAYS", help="As the module's variable of that name.")
     ] = None
-    max_deletions_per_run: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="As the module's variable of that name.")
+    confirmed_retention: Annotated[
+        str | None, typer.Option(metavar="CODE", help="As the module's variable of that name.")
     ] = None
-    max_deletions_percent: Annotated[
-        int | None, typer.Option(metavar="PERCENT", help="As the module's variable of that name.")
+    deletion_delay_days: Annotated[
+        int | None, typer.Option(metavar="DAYS", help="As the module's variable of that name.")
     ] = None
     recovery_point_objective_hours: Annotated[
         float | None, typer.Option(metavar="HOURS", help="As the module's variable of that name.")
@@ -73,24 +85,36 @@ _AS_THEY_ARE = (
     "name",
     "tag_prefix",
     "orphan_retention_days",
-    "max_deletions_per_run",
-    "max_deletions_percent",
+    "confirmed_retention",
+    "deletion_delay_days",
     "recovery_point_objective_hours",
 )
 
 
 def read_deployment(options: DeploymentOptions) -> Deployment:
     """Read the deployment's file, if there is one, and put the options over it; raise InputError if it is wrong."""
+    file = _file(options.deployment) if options.deployment else {"name": "ebs-backup"}
+    given = _given(options)
     try:
-        given: dict[str, Any] = _file(options.deployment) if options.deployment else {"name": "ebs-backup"}
-        given |= {key: value for key in _AS_THEY_ARE if (value := getattr(options, key)) is not None}
-        if options.exclude_region:
-            given["exclude_regions"] = options.exclude_region
-        if options.retention is not None:
-            given["retention"] = _retention(options.retention)
-        return parse_deployment(json.dumps(given))
+        deployment = parse_deployment(json.dumps(file | given))
     except DeploymentError as error:
-        raise InputError(str(error)) from None
+        raise InputError(rules.in_options(str(error))) from None
+    rules.check(deployment, given.keys())
+    return deployment
+
+
+def _given(options: DeploymentOptions) -> dict[str, Any]:
+    """Return the fields of the deployment that options give."""
+    given: dict[str, Any] = {key: value for key in _AS_THEY_ARE if (value := getattr(options, key)) is not None}
+    if options.exclude_region:
+        given["exclude_regions"] = options.exclude_region
+    if options.include_tag:
+        given["include_tags"] = _tags("--include-tag", options.include_tag)
+    if options.exclude_tag:
+        given["exclude_tags"] = _tags("--exclude-tag", options.exclude_tag)
+    if options.retention is not None:
+        given["retention"] = _retention(options.retention)
+    return given
 
 
 def _file(name: str) -> dict[str, Any]:
@@ -114,3 +138,15 @@ def _retention(rules: str) -> dict[str, int]:
         return {key.strip(): int(number) for key, _, number in pairs}
     except ValueError:
         raise InputError(f"--retention must be rules such as daily=7,weekly=4; got: {rules}") from None
+
+
+def _tags(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Read `Env=prod*`, given once or more."""
+    tags: dict[str, str] = {}
+    for text in texts:
+        key, is_one, pattern = text.partition("=")
+        if not is_one:
+            raise InputError(f"{option} must be KEY=PATTERN, such as Env=prod*; got: {text}")
+        if tags.setdefault(key, pattern) != pattern:
+            raise InputError(f"{option} must name a key once only; got: {key}={tags[key]} and {text}")
+    return tags

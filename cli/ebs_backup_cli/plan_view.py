@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from ebs_backup.model.retention import in_words
-from ebs_backup.model.values import Create, Delete, Plan, Tag, Verdict
+from ebs_backup.model.values import Announce, Create, Delete, Plan, Tag, Verdict
 from ebs_backup_cli import advice, tables
 from ebs_backup_cli.console import write
 from ebs_backup_cli.estimate import seconds_at_least
@@ -14,6 +14,7 @@ from ebs_backup_cli.options import DeploymentOptions
 from ebs_backup_cli.preview import Preview
 from ebs_backup_cli.tables import Column, Row, Table
 
+_MINUTE = "%Y-%m-%d %H:%M"
 _VOLUMES = (
     Column("INSTANCE"),
     Column("DEVICE"),
@@ -26,12 +27,20 @@ _VOLUMES = (
 _SNAPSHOTS = (
     Column("ACTION", coloured=True),
     Column("TAKEN (UTC)"),
+    Column("GOES AFTER (UTC)"),
     Column("BACKUP OF"),
     Column("SNAPSHOT"),
     Column("VOLUME", for_scripts=True),
     Column("WHY", fold=True),
 )
-_COLOURS = {"keep": "dim", "delete": "red", "due": "yellow"}
+_COLOURS = {
+    "keep": "dim",
+    "withdraw": "green",
+    "announce": "yellow",
+    "wait": "yellow",
+    "delete": "red",
+    "due": "magenta",
+}
 
 
 def show(preview: Preview, names: Names, console: Console) -> None:
@@ -57,17 +66,30 @@ def notes(preview: Preview, names: Names | None, options: DeploymentOptions) -> 
 
 
 def _volumes(plan: Plan, names: Names) -> Iterator[Row]:
+    yield from sorted(_planned(plan, names), key=_by_instance)
+    skips = (
+        _volume(plan, names, s.volume_id, key=s.volume_id, colour="dim", what="skip", why=s.reason)
+        for s in plan.skipped
+    )
+    yield from sorted(skips, key=_by_instance)
+
+
+def _by_instance(row: Row) -> tuple[str, str, str]:
+    """Return what volumes are sorted by: the instance's name, then what was made together, then the device."""
+    instance, device, *_ = row.cells
+    return instance, row.key, device
+
+
+def _planned(plan: Plan, names: Names) -> Iterator[Row]:
     for action in plan.actions:
         if isinstance(action, Create):
             what = f"set of {len(action.volumes)}" if action.is_set else "snapshot"
             key, why = action.volumes[0].id, names.in_words(action.reason)
-            for volume in sorted(action.volumes, key=lambda volume: names.place(volume.id).device):
+            for volume in action.volumes:
                 yield _volume(plan, names, volume.id, key=key, colour="green", what=what, why=why)
         elif isinstance(action, Tag):
             key = action.snapshot_id
             yield _volume(plan, names, action.volume_id, key=key, colour="cyan", what="tag", why=action.reason)
-    for skip in plan.skipped:
-        yield _volume(plan, names, skip.volume_id, key=skip.volume_id, colour="dim", what="skip", why=skip.reason)
 
 
 def _volume(plan: Plan, names: Names, id_: str, *, key: str, colour: str, what: str, why: str) -> Row:
@@ -78,29 +100,36 @@ def _volume(plan: Plan, names: Names, id_: str, *, key: str, colour: str, what: 
 
 
 def _snapshots(plan: Plan, names: Names) -> Iterator[Row]:
-    for verdict in plan.verdicts:
-        what, snapshot = _fate(plan, verdict), verdict.snapshot
-        taken, label = f"{snapshot.started_at:%Y-%m-%d %H:%M}", names.label(snapshot.volume_id)
-        cells = what, taken, label, snapshot.id, snapshot.volume_id, ", ".join(verdict.reasons)
+    actions = {a.snapshot_id: a for a in plan.actions if isinstance(a, (Announce, Delete))}
+    for verdict in sorted(plan.verdicts, key=lambda v: (names.label(v.snapshot.volume_id), v.snapshot.volume_id)):
+        snapshot = verdict.snapshot
+        action = actions.get(snapshot.id)
+        what = _fate(plan, verdict, action)
+        taken, label = f"{snapshot.started_at:{_MINUTE}}", names.label(snapshot.volume_id)
+        after = (action.delete_after if isinstance(action, Announce) else None) or verdict.delete_after
+        goes_after = f"{after:{_MINUTE}}" if after else ""
+        cells = what, taken, goes_after, label, snapshot.id, snapshot.volume_id, ", ".join(verdict.reasons)
         yield Row(plan.region, snapshot.id, _COLOURS[what], cells)
 
 
-def _fate(plan: Plan, verdict: Verdict) -> str:
+def _fate(plan: Plan, verdict: Verdict, action: Announce | Delete | None) -> str:
     """Return what becomes of a snapshot; what is due stays as long as the brake holds."""
+    if isinstance(action, Delete):
+        return "delete"
+    if action:
+        return "announce" if action.delete_after else "withdraw"
     if verdict.keep:
         return "keep"
-    return "due" if plan.brake else "delete"
+    return "due" if plan.brake else "wait"
 
 
 def _regions(preview: Preview) -> Iterator[str]:
     """Yield what there is to say of whole regions."""
     for each in preview.regions:
-        if problem := each.problem:
-            expected = ", as expected" if each.denied_as_expected else ""
-            what = ": ".join(filter(None, (problem.operation, problem.code, problem.message)))
-            yield f"{each.region}: not read{expected}: {what}"
+        if each.denied_as_expected:
+            yield f"{each.region}: denied, as expected."
         if each.plan and each.plan.brake:
-            yield f"{each.region}: deletion brake: {each.plan.brake}; nothing is deleted"
+            yield f"{each.region}: deletion brake: {each.plan.brake}"
     if empty := [each.region for each in preview.regions if each.plan and _is_empty(each.plan)]:
         yield f"Nothing in {', '.join(empty)}."
 
@@ -112,6 +141,9 @@ def _is_empty(plan: Plan) -> bool:
 def _totals(preview: Preview, plans: list[Plan]) -> Iterator[str]:
     creates = [action for plan in plans for action in plan.actions if isinstance(action, Create)]
     deletes = sum(isinstance(action, Delete) for plan in plans for action in plan.actions)
+    announces = [action for plan in plans for action in plan.actions if isinstance(action, Announce)]
+    withdraws = sum(action.delete_after is None for action in announces)
+    waits = sum(region.waiting for region in preview.report.regions.values())
     keeps = sum(verdict.keep for plan in plans for verdict in plan.verdicts)
     volumes = [volume for create in creates for volume in create.volumes]
     sets = sum(create.is_set for create in creates)
@@ -120,13 +152,18 @@ def _totals(preview: Preview, plans: list[Plan]) -> Iterator[str]:
     there = sum(len(plan.already_there) for plan in plans)
     yield (
         f"Snapshots: {len(volumes)} to create ({counted(sets, 'crash-consistent set')}; {size:,} GiB of volumes), "
-        f"{deletes} to delete, {keeps} to keep{f', {there} already there' if there else ''}."
+        f"{len(announces) - withdraws} to announce, {deletes} to delete, {keeps} to keep"
+        f"{_if_any(waits, 'announced before')}{_if_any(withdraws, 'no longer to go')}{_if_any(there, 'already there')}."
     )
-    unread = sum(each.problem is not None and not each.denied_as_expected for each in preview.regions)
+    unread = sum(each.problem is not None for each in preview.regions)
     yield (
         f"Volumes skipped: {skipped}. Regions read: {len(preview.regions) - unread} of {len(preview.regions)}. "
         f"Duration at EC2's request limits: {_duration(_seconds(preview, plans))}."
     )
+
+
+def _if_any(number: int, words: str) -> str:
+    return f", {number} {words}" if number else ""
 
 
 def _seconds(preview: Preview, plans: list[Plan]) -> float:

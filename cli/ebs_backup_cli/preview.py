@@ -21,6 +21,7 @@ from ebs_backup.report.page import page
 from ebs_backup.report.region import RegionResult
 from ebs_backup.report.schema import Report
 from ebs_backup.runs.backup import MAX_ACTIONS, run
+from ebs_backup_cli import rules
 from ebs_backup_cli.account import Account, check_expired, open_account
 from ebs_backup_cli.errors import ExitCode, InputError
 from ebs_backup_cli.options import DeploymentOptions, read_deployment
@@ -110,22 +111,23 @@ def prepare(options: DeploymentOptions) -> DryRun:
     if not 0 < options.timeout < math.inf:
         raise InputError(f"--timeout must be a number of seconds above 0; got: {options.timeout:g}")
     clock, deployment = Clock(), read_deployment(options)
+    rules.check_regions(options.region or (), options.exclude_region or ())
     deadline = clock.now() + options.timeout
     try:
-        request = parse_request(_payload(options), "", deployment)
+        request = parse_request(_payload(options), "", deployment, clock.utc())
         account = open_account(clients.session, options.profile, request.regions, options.exclude_region or ())
         if not (request.regions or deployment.regions):
             deployment = replace(deployment, regions=account.enabled_regions())
         regions_to_visit(deployment, request, ())
     except RequestError as error:
-        raise InputError(str(error)) from None
+        raise InputError(rules.in_options(str(error))) from None
     return DryRun(account, deployment, request, clock, deadline)
 
 
 def _payload(options: DeploymentOptions) -> dict[str, object]:
     """Return what a person would ask the function for."""
     run_id = options.run_id or f"preview-{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    regions: dict[str, Sequence[str]] = {"regions": options.region} if options.region else {}
+    regions: dict[str, Sequence[str]] = {"regions": list(dict.fromkeys(options.region))} if options.region else {}
     return {"run_id": run_id, "dry_run": True, **regions}
 
 

@@ -71,8 +71,8 @@ module "ebs_backup" {
 
   # What is kept, and for how long
   retention             = { last = 3, daily = 14, weekly = 8, monthly = 12, yearly = 3 }
-  max_deletions_per_run = 500
-  max_deletions_percent = 25
+  confirmed_retention   = null # retention_code, once a retention shall delete what an earlier one keeps
+  deletion_delay_days   = 7
   orphan_retention_days = 180
   log_retention_in_days = 365
   log_level             = "INFO"

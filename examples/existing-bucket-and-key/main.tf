@@ -125,7 +125,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "artifacts" {
 }
 
 resource "aws_kms_key" "backup" {
-  description         = "Encrypts what ${local.name} stores: package, reports, environment, logs, queues and topic."
+  description         = "Encrypts what ${local.name} stores: package, reports, environment, logs and queues."
   enable_key_rotation = true
 
   policy = jsonencode({
@@ -155,14 +155,6 @@ resource "aws_kms_key" "backup" {
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource  = "*"
-      },
-      # CloudWatch publishes alarms to their encrypted topic. AWS documents this statement without a condition.
-      {
-        Sid       = "AllowAlarms"
-        Effect    = "Allow"
-        Principal = { Service = "cloudwatch.amazonaws.com" }
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
       },
     ]

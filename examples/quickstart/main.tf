@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100"
+      version = ">= 5.76, != 5.86.0, < 7.0"
     }
   }
 }
@@ -37,6 +37,11 @@ output "rule_name" {
 output "reports_url" {
   description = "Page of the AWS console that lists the reports."
   value       = module.ebs_backup.reports_url
+}
+
+output "deployment" {
+  description = "Settings for a preview: ebs-backup plan --deployment FILE."
+  value       = module.ebs_backup.deployment
 }
 
 output "snapshot_filter" {

@@ -19,9 +19,8 @@ module "ebs_backup" {
   retention             = { daily = 7, weekly = 4, monthly = 12 }
   orphan_retention_days = 90 # snapshots of a deleted volume go when the newest is 90 days old
 
-  # The limits against a mistake: a run that plans more deletions in a region deletes nothing there and fails.
-  max_deletions_per_run = 200
-  max_deletions_percent = 25
+  # A run announces each deletion by a tag on the snapshot. A later run deletes it, at the earliest after these days.
+  deletion_delay_days = 7
 
   notification_emails = ["backup@example.com"]
 }
@@ -29,6 +28,11 @@ module "ebs_backup" {
 output "retention" {
   description = "Retention in words."
   value       = module.ebs_backup.retention
+}
+
+output "retention_code" {
+  description = "Code that confirms this retention, where snapshots were made under one that keeps more."
+  value       = module.ebs_backup.retention_code
 }
 
 output "rule_name" {

@@ -41,6 +41,6 @@ def lambda_handler(event: Any, context: Context) -> dict[str, Any]:
         from ebs_backup.runs.rounds import Steps  # noqa: PLC0415 - a cold start without the state machine is quicker for it
 
         return Steps(deployment, home_region, clock, deadline).take(event)
-    request = parse_request(event, context.aws_request_id, deployment)
+    request = parse_request(event, context.aws_request_id, deployment, clock.utc())
     done = run(deployment, request, home_region=home_region, clock=clock, deadline=deadline)
-    return asdict(publish(done).report)
+    return asdict(publish(done, clock, deadline).report)

@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
-from sandbox import Sandbox
+from sandbox import Sandbox, backends
 from sandbox.ec2 import Region, Snapshot, Volume
 
 PREFIX: Final = "ebs-backup:"
+DELETE_AFTER: Final = f"{PREFIX}DeleteAfter"
 ALARM: Final = "ebs-backup-failed-runs"
 
 
@@ -22,6 +24,7 @@ class Outcome:
     selected: int
     created: int
     already_there: int
+    announced: int
     deleted: int
 
 
@@ -64,9 +67,17 @@ class Account:
         """Tell the time in EC2."""
         return self._aws.ec2.clock.now()
 
-    def move(self, *, days: int) -> None:
-        """Move EC2's clock by days, into the past if there are fewer than none."""
-        self._aws.ec2.clock.advance(timedelta(days=days).total_seconds())
+    def move_to_schedule(self) -> None:
+        """Move the clocks to the time at which the schedule starts its next run."""
+        now = self.now()
+        today = now.replace(hour=3, minute=0, second=0, microsecond=0)
+        due = today if today > now else today + timedelta(days=1)
+        self.move(due - now)
+
+    def move(self, time: timedelta) -> None:
+        """Move the clocks of EC2 and of the function forward."""
+        self._aws.ec2.clock.advance(time.total_seconds())
+        self._aws.functions.ahead += time.total_seconds()
 
     def wait_for_snapshots(self) -> None:
         """Wait until every snapshot is completed; later ones complete at once, so that nobody waits again."""
@@ -89,11 +100,13 @@ class Account:
             selected=totals[-1]["selected"],
             created=sum(each["created"] for each in totals),
             already_there=totals[0]["already_there"],
+            announced=sum(each["announced"] for each in totals),
             deleted=sum(each["deleted"] for each in totals),
         )
 
     def grow_old(self, days: int) -> None:
         """Put in what daily runs would have left before the first snapshot of each volume."""
+        backends.age_roles(timedelta(days=days + 1))
         oldest: dict[str, tuple[Region, Snapshot]] = {}
         for region, snapshot in sorted(self.snapshots, key=lambda found: found[1].started):
             oldest.setdefault(snapshot.volume_id, (region, snapshot))
@@ -114,6 +127,12 @@ class Account:
         (alarm,) = self._aws.client("cloudwatch").describe_alarms(AlarmNames=[ALARM])["MetricAlarms"]
         return str(alarm["AlarmDescription"])
 
+    def announced(self, region: str) -> list[tuple[str, str, str]]:
+        """List the announced snapshots in a region: volume, when it was taken, and after which time it may go."""
+        here = (s for r, s in self.snapshots if r.name == region and s.tags.get(DELETE_AFTER))
+        found = sorted(here, key=lambda s: (s.volume_id, s.started), reverse=True)
+        return [(s.volume_id, f"{s.started:%Y-%m-%d %H:%M}", _minute(s.tags[DELETE_AFTER])) for s in found]
+
     def kept(self, region: str) -> Iterator[tuple[str, str, str]]:
         """Ask a dry run for the snapshots in a region that the retention keeps: volume, time and reasons."""
         answer = self._aws.client("lambda").invoke(
@@ -121,29 +140,22 @@ class Account:
         )
         for verdict in json.loads(answer["Payload"].read())["regions"][region]["verdicts"]:
             if verdict["keep"]:
-                taken = verdict["started_at"][:16].replace("T", " ")
-                yield verdict["volume_id"], taken, ", ".join(verdict["reasons"])
+                yield verdict["volume_id"], _minute(verdict["started_at"]), ", ".join(verdict["reasons"])
 
     # --- the reports ---
 
-    def page(self, run_id: str) -> bytes:
-        """Return the report of a run, as a page; of a repeated run, the last one."""
-        pages = [found for found in self._reports() if run_id in found["Key"] and found["Key"].endswith(".html")]
-        last = max(pages, key=lambda found: found["LastModified"])
-        return bytes(self._aws.client("s3").get_object(Bucket=self._bucket(), Key=last["Key"])["Body"].read())
-
-    def delete_reports(self) -> None:
-        """Delete every report, since Terraform does not destroy a bucket that holds any."""
-        for found in self._reports():
-            self._aws.client("s3").delete_object(Bucket=self._bucket(), Key=found["Key"])
-
-    def _reports(self) -> list[Any]:
-        found = self._aws.client("s3").list_objects_v2(Bucket=self._bucket())["Contents"]
-        return [each for each in found if "/reports/" in each["Key"]]
-
-    def _bucket(self) -> str:
-        (bucket,) = self._aws.client("s3").list_buckets()["Buckets"]
-        return str(bucket["Name"])
+    def save_reports(self, folder: Path) -> Path:
+        """Copy all that runs stored into a folder, so that the pages' links work there; return the last page."""
+        s3 = self._aws.client("s3")
+        (bucket,) = s3.list_buckets()["Buckets"]
+        stored = s3.list_objects_v2(Bucket=bucket["Name"])["Contents"]
+        files: dict[Path, datetime] = {}
+        for found in (each for each in stored if "/reports/" in each["Key"]):
+            file = folder / found["Key"].partition("/reports/")[2]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(s3.get_object(Bucket=bucket["Name"], Key=found["Key"])["Body"].read())
+            files[file] = found["LastModified"]
+        return max((file for file in files if file.suffix == ".html"), key=lambda file: (files[file], file.name))
 
 
 def why_not(volume: Volume) -> str | None:
@@ -151,6 +163,11 @@ def why_not(volume: Volume) -> str | None:
     if volume.state != "in-use":
         return "not attached to an instance"
     return f"opted out by the tag {PREFIX}Skip" if volume.tags.get(f"{PREFIX}Skip") == "true" else None
+
+
+def _minute(time: str) -> str:
+    """Shorten a time as AWS writes it."""
+    return time[:16].replace("T", " ")
 
 
 def _totals(logs: str) -> dict[str, int]:
@@ -166,8 +183,16 @@ def _totals(logs: str) -> dict[str, int]:
 def _history(snapshot: Snapshot, days: int) -> Iterator[Snapshot]:
     for day in range(1, days + 1):
         taken = snapshot.started - timedelta(days=day)
-        tags = {**snapshot.tags, f"{PREFIX}RunId": f"{taken:%Y-%m-%dT03:00:00Z}"}
-        yield Snapshot(f"{snapshot.id}{day:02}", snapshot.volume_id, taken, taken, size=snapshot.size, tags=tags)
+        run_id = f"{taken:%Y-%m-%dT03:00:00Z}"
+        yield Snapshot(
+            f"{snapshot.id}{day:02}",
+            snapshot.volume_id,
+            taken,
+            taken,
+            size=snapshot.size,
+            description=snapshot.description.replace(snapshot.tags[f"{PREFIX}RunId"], run_id),
+            tags={**snapshot.tags, f"{PREFIX}RunId": run_id},
+        )
 
 
 def _row(region: Region, snapshot: Any) -> tuple[str, ...]:

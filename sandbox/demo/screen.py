@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from textwrap import TextWrapper, dedent, indent
 from typing import Final
 
@@ -71,6 +72,10 @@ class Screen:
         wrap = TextWrapper(self._console.width - 4, break_long_words=False, break_on_hyphens=False)
         lines = [part for line in dedent(text).strip().splitlines() for part in wrap.wrap(line)]
         self._console.print(Text(indent("\n".join(["", *lines, ""]), "    "), style=style), soft_wrap=True)
+
+    def path(self, path: Path) -> None:
+        """Print where a file is, in one line however long, so that it can be copied."""
+        self._console.print(Text(f"  {path}", style="bold"), soft_wrap=True)
 
     def table(self, title: str, *columns: str, rows: Iterable[tuple[str, ...]], right: str = "") -> None:
         """Print a table below an empty line, with no cell cut short; `right` names a column of numbers."""

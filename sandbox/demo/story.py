@@ -1,19 +1,23 @@
 """What the demonstration shows, in order: a backup, a denied region and its remedy, retention, and the end."""
 
+import re
+import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from sandbox.demo.account import ALARM, Account, Outcome, why_not
+from sandbox.demo.account import ALARM, PREFIX, Account, Outcome, why_not
 from sandbox.demo.screen import Screen
 from sandbox.terraform import Terraform
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 EXAMPLE: Final = ROOT / "examples" / "quickstart"
-PAGE: Final = ROOT / ".cache" / "demo" / "report.html"
+REPORTS: Final = ROOT / ".cache" / "demo"
 DENIED: Final = "ap-northeast-3"
 SHOWN: Final = "eu-west-1"
 """The region whose snapshots show what the retention keeps."""
-HISTORY_DAYS: Final = 12
+HISTORY_DAYS: Final = 16
+"""Enough for four weeks, on whichever day of the week the demonstration begins."""
 
 EXPECTED: Final = f"""
   expected_denied_regions = ["{DENIED}"]
@@ -24,13 +28,16 @@ RETENTION: Final = """
     weekly = 4
   }
 """
-LOOSER: Final = """
-  max_deletions_percent = 100
+CONFIRMED: Final = re.compile(r'confirmed_retention = "\w+"')
+FORCE_DESTROY: Final = """
+  bucket_force_destroy = true
 """
+DELAY_DAYS: Final = 3
+"""The module's default for `deletion_delay_days`."""
 
 
 class Story:
-    """The demonstration: three days in an account, ending today."""
+    """The demonstration: six days in an account, from the next time that its schedule is due."""
 
     def __init__(self, screen: Screen, account: Account, terraform: Terraform) -> None:
         self._screen = screen
@@ -40,7 +47,6 @@ class Story:
 
     def tell(self) -> None:
         """Show it all, from an account with no backup to one in which only the backups are left."""
-        self._account.move(days=-2)
         self._introduce()
         self._back_up()
         self._meet_a_denied_region()
@@ -55,7 +61,8 @@ class Story:
         held = sum(bool(region.volumes) for region in self._account.regions)
         self._screen.say(
             f"This is a local AWS. It has {used} volumes in use and {len(volumes) - used} detached, "
-            f"in {held} of {len(self._account.regions)} enabled regions."
+            f"in {held} of {len(self._account.regions)} enabled regions.\n"
+            "Its clock can be moved, so each run of the schedule is at 03:00 UTC of a day to come."
         )
 
     def _back_up(self) -> None:
@@ -63,7 +70,7 @@ class Story:
         with self._screen.step("terraform init"):
             self._terraform.init()
         self._apply("terraform apply in examples/quickstart")
-        self._tick("The schedule starts the run of")
+        self._next_run()
         self._account.wait_for_snapshots()
         self._show_snapshots()
         self._show_what_is_left_out()
@@ -76,7 +83,7 @@ class Story:
         self._screen.heading("2. An organization's policy denies a region")
         self._screen.say(f"The next day, a service control policy denies [bold]{DENIED}[/].")
         self._account.deny(DENIED)
-        self._next_day()
+        self._next_run()
         self._screen.say(f"\nThe alarm [bold]{ALARM}[/] says:")
         self._screen.quote(self._account.alarm_text())
         self._screen.say("The message in that queue says:")
@@ -92,25 +99,39 @@ class Story:
             f"Suppose that the module had run for {HISTORY_DAYS} days before. You add a retention to the module block:"
         )
         self._add(RETENTION)
-        self._next_day()
+        self._next_run()
         self._screen.say(
-            "\nA mistake must not empty an account, so the deletion brake held. The message in the queue says:"
+            "\nUntil now every snapshot was kept. A mistake must not empty an account, so the deletion brake held.\n"
+            "The message in the queue says:"
         )
-        self._screen.quote(self._account.failure())
-        self._screen.say("You do want them gone, so you raise the limit:")
-        self._add(LOOSER)
-        self._repeat("You repeat the run")
+        message = self._account.failure()
+        self._screen.quote(message)
+        self._screen.say("You do want them gone, so you confirm this retention by its code:")
+        self._add(f"\n  {CONFIRMED.findall(message)[0]}\n")
+        self._repeat("You repeat the run; it announces the deletions by tags, and deletes nothing")
+        self._show_what_is_announced()
+        self._screen.say(
+            f"\n{DELAY_DAYS} days pass, here without a run. "
+            f"A snapshot with the tag [bold]{PREFIX}Hold[/] would stay for ever.\n"
+            "Nobody has set it, so the next run deletes what was announced, and announces what is due since:\n"
+        )
+        self._account.move(timedelta(days=DELAY_DAYS))
+        self._tick()
         self._show_what_is_kept()
 
     def _end(self) -> None:
         self._screen.heading("4. Snapshots outlive the module")
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_bytes(self._account.page(self._run_id))
-        self._account.delete_reports()
+        shutil.rmtree(REPORTS, ignore_errors=True)
+        page = self._account.save_reports(REPORTS)
+        self._screen.say(
+            "Terraform destroys no bucket that holds reports. To delete them too, you first apply this setting:"
+        )
+        self._add(FORCE_DESTROY)
         with self._screen.step("terraform destroy") as watch:
             self._terraform.destroy(on_line=watch)
         self._screen.say(f"The {len(self._account.snapshots)} snapshots are still there.\n")
-        self._screen.say(f"Open the report of the last run in a browser: [bold]{PAGE.relative_to(ROOT)}[/]")
+        self._screen.say("The reports were copied before. Open that of the last run in a browser:")
+        self._screen.path(page.relative_to(ROOT))
 
     # --- what happens in them ---
 
@@ -127,13 +148,13 @@ class Story:
         file.write_text(before + source + text + after, encoding="utf-8")
         self._apply()
 
-    def _next_day(self) -> None:
-        self._account.move(days=1)
-        self._tick("The schedule starts the run of")
+    def _next_run(self) -> None:
+        self._account.move_to_schedule()
+        self._tick()
 
-    def _tick(self, what: str) -> None:
+    def _tick(self) -> None:
         self._run_id = f"{self._account.now():%Y-%m-%dT03:00:00Z}"
-        self._repeat(f"{what} {self._run_id}")
+        self._repeat(f"The schedule starts the run of {self._run_id}")
 
     def _repeat(self, what: str) -> None:
         """Deliver the last event, once more if it was delivered before."""
@@ -154,11 +175,18 @@ class Story:
         self._screen.table("Left out", "Region", "Volume", "Reason", rows=rows)
         self._screen.say()
 
+    def _show_what_is_announced(self) -> None:
+        announced = self._account.announced(SHOWN)
+        volume_id = min(volume for volume, _, _ in announced)
+        rows = ((taken, after) for volume, taken, after in announced if volume == volume_id)
+        self._screen.table(f"Announced of {volume_id}", "Taken at", "May be deleted after", rows=rows)
+
     def _show_what_is_kept(self) -> None:
         kept = list(self._account.kept(SHOWN))
-        volume_id = kept[0][0]
-        rows = ((taken, reasons) for volume, taken, reasons in kept if volume == volume_id)
+        volume_id = min(volume for volume, _, _ in kept)
+        rows = [(taken, reasons) for volume, taken, reasons in kept if volume == volume_id]
         self._screen.table(f"Kept of {volume_id}", "Taken at", "Kept as", rows=rows)
+        self._screen.say(f"\n3 daily and 4 weekly snapshots are {len(rows)} in all, since one can be both.")
 
 
 def _in_words(outcome: Outcome) -> str:
@@ -167,6 +195,7 @@ def _in_words(outcome: Outcome) -> str:
         "volumes selected": outcome.selected,
         "snapshots created": outcome.created,
         "already there": outcome.already_there,
-        "old snapshots deleted": outcome.deleted,
+        "announced": outcome.announced,
+        "deleted": outcome.deleted,
     }
     return ": ".join((how, ", ".join(f"{count} {what}" for what, count in counts.items() if count)))

@@ -1,7 +1,7 @@
 import pytest
 
 from ebs_backup.model.limits import PUBLISHED
-from ebs_backup.model.values import Action, Create, Delete, Plan, Tag
+from ebs_backup.model.values import Action, Announce, Create, Delete, Plan, Tag
 from ebs_backup_cli.estimate import seconds_at_least
 from tests.unit.builders import volume
 
@@ -20,6 +20,7 @@ SET = Create((volume("vol-1", "i-1"), volume("vol-2", "i-1")), "", instance_id="
         ([SET] * 600, 110),  # the tags take longer than the sets
         ([SET] * 300 + [OF_AN_INSTANCE] * 1200, 130),
         ([Tag("snap-1", "vol-1", {}, "")] * 1100, 100),
+        ([Announce("snap-1", "vol-1", "", None)] * 11_000, 1),  # 100 in one request
         ([ALONE] * 600 + [Delete("snap-1", "vol-1", "")] * 600, 200),
     ],
 )

@@ -2,18 +2,22 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ebs_backup.model.terms import parse_terms
 from sandbox.ec2 import Attachment, Fault, Simulator, Volume
 from tests.cli.conftest import Command, changes
 from tests.unit.builders import REGION
 from tests.unit.estates import add_instance, add_snapshots, add_volumes
 
+CONFIRMED = ("--retention", "daily=2", "--confirmed-retention", parse_terms("keep 2 daily").code)  # type: ignore[union-attr]
+
 
 def test_plan_shows_every_action_with_its_reason(command: Command, estate: Simulator) -> None:
-    done = command.plan("--retention", "daily=2")
+    done = command.plan(*CONFIRMED)
 
     assert done.code == 0
     assert done.out.splitlines()[:14] == [
@@ -25,10 +29,10 @@ def test_plan_shows_every_action_with_its_reason(command: Command, estate: Simul
         "eu-west-1  i-2       /dev/xvda  vol-3   vol-3 of i-2    8  snapshot  no snapshot of this run yet",
         "eu-west-1  i-3       /dev/xvda  vol-4   -               8  skip      opted out by tag ebs-backup:Skip",
         "",
-        "REGION     ACTION  TAKEN (UTC)       BACKUP OF     SNAPSHOT        VOLUME  WHY",
-        "eu-west-1  keep    2026-11-22 03:00  vol-3 of i-2  snap-vol-3-001  vol-3   newest, daily 1 of 2",
-        "eu-west-1  keep    2026-11-21 03:00  vol-3 of i-2  snap-vol-3-002  vol-3   daily 2 of 2",
-        "eu-west-1  delete  2026-11-20 03:00  vol-3 of i-2  snap-vol-3-003  vol-3   kept by no rule",
+        "REGION     ACTION  TAKEN (UTC)       GOES AFTER (UTC)  BACKUP OF     SNAPSHOT        VOLUME  WHY",
+        "eu-west-1  keep    2026-11-22 03:00  -                 vol-3 of i-2  snap-vol-3-001  vol-3   newest, daily 1 of 2",  # noqa: E501
+        "eu-west-1  keep    2026-11-21 03:00  -                 vol-3 of i-2  snap-vol-3-002  vol-3   daily 2 of 2",
+        "eu-west-1  delete  2026-11-20 03:00  2026-11-01 03:00  vol-3 of i-2  snap-vol-3-003  vol-3   kept by no rule",
         "",
         done.out.splitlines()[13],
     ]
@@ -38,10 +42,10 @@ def test_plan_shows_every_action_with_its_reason(command: Command, estate: Simul
 
 def test_plan_ends_with_totals_and_the_next_step(command: Command, estate: Simulator) -> None:
     assert estate
-    done = command.plan("--retention", "daily=2")
+    done = command.plan(*CONFIRMED)
 
     assert done.out.splitlines()[-2:] == [
-        "Snapshots: 3 to create (1 crash-consistent set; 24 GiB of volumes), 1 to delete, 2 to keep.",
+        "Snapshots: 3 to create (1 crash-consistent set; 24 GiB of volumes), 0 to announce, 1 to delete, 2 to keep.",
         "Volumes skipped: 1. Regions read: 17 of 17. Duration at EC2's request limits: under a minute.",
     ]
     assert done.err.startswith("Nothing was changed. Apply the Terraform module")
@@ -63,7 +67,7 @@ def test_plan_tells_when_a_run_needs_several_invocations(command: Command, ec2: 
 def test_json_lists_everything(command: Command, estate: Simulator) -> None:
     add_snapshots(estate, "vol-1", days=600)
 
-    done = command.plan("--retention", "daily=2", "--max-deletions-percent", "100", "--json")
+    done = command.plan(*CONFIRMED, "--json")
 
     assert done.code == 0
     region = json.loads(done.out)["regions"]["eu-west-1"]
@@ -76,9 +80,9 @@ def test_options_change_the_deployment_of_a_file(command: Command, tmp_path: Pat
     file = tmp_path / "deployment.json"
     file.write_text(json.dumps({"name": "ours", "retention": {"daily": 9}, "multi_volume_snapshots": False}))
 
-    done = command.plan("--deployment", str(file), "--retention", "last=1")
+    done = command.plan("--deployment", str(file), "--retention", "last=2")
 
-    assert done.out.startswith("Deployment nightly: keep 1 last.")
+    assert done.out.startswith("Deployment nightly: keep 2 last.")
     assert "vol-1 of i-1    8  snapshot  no snapshot of this run yet" in done.out
     assert done.err == "Nothing was changed. The deployment's next run does this.\n"
 
@@ -90,15 +94,39 @@ def test_deployment_can_come_through_a_pipe(command: Command) -> None:
 
 
 def test_brake_is_shown_and_fails_the_command(command: Command, estate: Simulator) -> None:
-    add_snapshots(estate, "vol-1", days=60)
+    add_snapshots(estate, "vol-1", days=60, kept=60)
 
     done = command.plan("--retention", "daily=2")
 
     assert done.code == 1
-    assert "eu-west-1: deletion brake: would delete 59 of 63 snapshots" in done.out
-    assert "eu-west-1  due     2026-11-20" in done.out
-    assert "0 to delete, 4 to keep." in done.out
-    assert "eu-west-1: the brake holds back all deletions." in done.err
+    assert (
+        'deletion brake: 59 snapshots are due under "keep 2 daily", which may keep less than "keep 2 last"' in done.out
+    )
+    assert 'confirmed_retention = "55747b67"\n' in done.out
+    assert re.search(r"eu-west-1 +due +2026-11-20", done.out)
+    assert "0 to announce, 0 to delete, 4 to keep" in done.out
+    assert "eu-west-1: the brake holds back what is due." in done.err
+
+
+def test_plan_shows_what_is_announced_withdrawn_and_waited_for(command: Command, ec2: Simulator) -> None:
+    add_volumes(ec2, 1)
+    newest, kept_again, due, announced = add_snapshots(ec2, "vol-0000", days=4, kept=9, terms="keep 2 daily")
+    region = ec2.regions[REGION]
+    for snapshot_id in (kept_again, announced):
+        made = region.snapshots[snapshot_id]
+        region.add(replace(made, tags={**made.tags, "ebs-backup:DeleteAfter": "2026-11-25T03:00:00Z"}))
+
+    done = command.plan("--retention", "daily=2")
+
+    rows = [line.split("  ") for line in done.out.splitlines() if "snap-vol" in line]
+    fates = {next(c for c in row if c.startswith("snap-")): (row[1], "2026-11-25 03:00" in row) for row in rows}
+    assert fates[newest] == ("keep", False)
+    assert fates[kept_again] == ("withdraw", False)
+    assert fates[due][0] == "announce"
+    assert fates[announced] == ("wait", True)
+    assert "2026-11-26 03:00" in done.out, "three days ahead"
+    assert "1 to announce, 0 to delete, 2 to keep, 1 announced before, 1 no longer to go." in done.out
+    assert (done.code, changes(ec2)) == (0, [])
 
 
 def test_region_option_narrows_what_is_read(command: Command, estate: Simulator) -> None:
@@ -113,9 +141,11 @@ def test_unread_region_is_shown_and_fails_the_command(command: Command, ec2: Sim
     done = command.plan()
 
     assert done.code == 1
-    assert "\nus-east-1: not read: DescribeSnapshots: UnauthorizedOperation: " in done.out
+    assert "us-east-1" not in done.out
     assert "Regions read: 16 of 17." in done.out
-    assert done.err.startswith("us-east-1: not read. Your credentials may not do this there")
+    assert done.err.startswith("us-east-1: not read: DescribeSnapshots: UnauthorizedOperation: ")
+    assert "\nYour credentials may not do this there" in done.err
+    assert done.err.count("us-east-1: ") == 1
 
 
 @pytest.mark.parametrize(
@@ -144,7 +174,32 @@ def test_expected_denial_does_not_fail_the_command(command: Command, ec2: Simula
     done = command.plan("--deployment", str(file))
 
     assert done.code == 0
-    assert "us-east-1: not read, as expected: " in done.out
+    assert "us-east-1: denied, as expected." in done.out
+    assert "Regions read: 16 of 17." in done.out
+
+
+def test_rows_are_sorted_by_name(command: Command, ec2: Simulator) -> None:
+    region = ec2.regions[REGION]
+    for number, name in enumerate(("web", "db", "cache")):
+        add_instance(ec2, f"i-{number}", f"vol-{number}")
+        region.add(replace(region.instances[f"i-{number}"], tags={"Name": name}))
+
+    rows = [line.split() for line in command.plan().out.splitlines() if " vol-" in line]
+
+    assert [row[1] for row in rows] == ["cache", "db", "web"]
+
+
+def test_tag_options_narrow_what_is_selected(command: Command, ec2: Simulator) -> None:
+    region = ec2.regions[REGION]
+    add_instance(ec2, "i-1", "vol-1", "vol-2", "vol-3")
+    for id_, tags in {"vol-1": {"Env": "prod-eu"}, "vol-2": {"Env": "prod-eu", "Scratch": "yes"}}.items():
+        region.add(replace(region.volumes[id_], tags=tags))
+
+    done = command.plan("--include-tag", "Env=prod*", "--exclude-tag", "Scratch=*")
+
+    assert "Snapshots: 1 to create" in done.out
+    assert "excluded by tag Scratch=*" in done.out
+    assert "not included: no tag Env=prod*" in done.out
 
 
 def test_ids_stand_in_for_names_that_are_denied(command: Command, ec2: Simulator) -> None:
@@ -162,8 +217,9 @@ def test_ids_stand_in_for_names_that_are_denied(command: Command, ec2: Simulator
 
 def test_snapshot_without_its_own_tags_is_shown(command: Command, ec2: Simulator) -> None:
     add_instance(ec2, "i-1", "vol-1")
-    words = {"Policy": "nightly", "RunId": "r1", "Region": REGION, "VolumeId": "pending"}
-    add_snapshots(ec2, "vol-1", days=1, tags={f"ebs-backup:{word}": value for word, value in words.items()})
+    (snapshot_id,) = add_snapshots(ec2, "vol-1", days=1)
+    made = ec2.regions[REGION].snapshots[snapshot_id]
+    ec2.regions[REGION].add(replace(made, tags={**made.tags, "ebs-backup:VolumeId": "pending"}))
 
     assert "  tag       a set is created with common tags only" in command.plan().out
 

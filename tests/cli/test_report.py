@@ -47,7 +47,7 @@ def test_report_tells_of_an_unread_region(command: Command, ec2: Simulator, tmp_
     done = command.report("--output", str(tmp_path / "page.html"))
 
     assert done.code == 1
-    assert done.err.startswith("us-east-1: not read.")
+    assert done.err.startswith("us-east-1: not read: DescribeSnapshots: UnauthorizedOperation: ")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What docs/architecture.md says of errors, tags and time is what the code does."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -11,11 +12,12 @@ from ebs_backup.apply.pacing import FASTER, SPARE
 from ebs_backup.apply.recovery import MAX_ATTEMPTS
 from ebs_backup.model.codes import CODES, Kind, kind_of
 from ebs_backup.model.deployment import Deployment
-from ebs_backup.model.tags import MAX_TAGS, creation_tags
+from ebs_backup.model.retention import Retention
+from ebs_backup.model.tags import DELETE_AFTER_TAG, HOLD_TAG, MAX_TAGS, creation_tags, description, tag_key
 from ebs_backup.model.time_budget import CALL_TIMEOUT, CONNECT_TIMEOUT, GRACE, READ_TIMEOUT, RESERVE
 from ebs_backup.model.values import Attachment, Create, Volume
 from ebs_backup.runs.rounds import PAUSE, REFILLED
-from tests.docs.markdown import ROOT, codes, links, rows, section
+from tests.docs.markdown import ROOT, codes, fences, links, rows, section
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 WAITS = [entry.wait_seconds for entry in CODES.values() if entry.wait_seconds]
@@ -38,8 +40,21 @@ def test_table_has_every_tag_of_a_snapshot() -> None:
     deployment = Deployment(name="x", tag_prefix="<prefix>")
     tags = creation_tags(deployment, Create((volume,), ""), "eu-west-1", "run")
 
+    later = {tag_key(deployment, word) for word in (DELETE_AFTER_TAG, HOLD_TAG)}
+
     listed = [code for row in rows(section(PAGE, "Tags")) for code in codes(row[0])]
-    assert {code for code in listed if code == "Name" or code.startswith("<prefix>")} == tags.keys()
+    assert {code for code in listed if code == "Name" or code.startswith("<prefix>")} == tags.keys() | later
+
+
+def test_description_shown_is_the_codes() -> None:
+    [example] = fences(section(PAGE, "Whose a snapshot is"), "text")
+    instance, run_id = "i-0123456789abcdef0", "2026-11-23T03:00:00Z"
+    volume = Volume("vol-0123456789abcdef0", "eu-west-1a", "gp3", 8, None, None, (Attachment(instance, "/dev/xvda"),))
+    named = replace(volume, tags={"Name": "web-1"})
+    retention, schedule = Retention(daily=7, weekly=4), "cron(0 3 * * ? *)"
+    deployment = Deployment(name="ebs-backup", retention=retention, schedule_expression=schedule)
+
+    assert example.strip() == description(deployment, Create((named,), ""), run_id)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """The costs of README.md and docs/cost.md follow from prices, defaults and measurements."""
 
 import re
+from collections import Counter
+from math import prod
 
 import pytest
 
-from tests.docs.markdown import ROOT, codes, rows, section
+from tests.docs.markdown import ROOT, rows, section
 from tools.inputs_outputs import declarations
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -31,10 +33,22 @@ def test_snapshots_cost_what_they_store(row: list[str]) -> None:
     assert dollars == f"${gib * DOLLARS_A_GB:,.0f}"
 
 
+def test_snapshots_of_months_and_years_cost_what_they_store() -> None:
+    for _, stored, dollars in rows(section(PAGE, "Snapshots of months and years")):
+        terms = stored.partition("=")[0].replace(",", "").split("+")
+        gib = sum(prod(int(factor) for factor in term.split("\u00d7")) for term in terms)
+
+        assert stored.endswith(f"= {gib:,} GiB")
+        assert dollars == f"${gib * DOLLARS_A_GB:,.0f}"
+
+
 def test_readme_has_the_same_costs() -> None:
     cost = section(README, "Cost")
 
+    low, high = (row[2] for row in rows(section(PAGE, "Snapshots of months and years")))
+
     assert [row[1] for row in rows(cost)][:3] == [row[3] for row in rows(section(PAGE, "Snapshots"))]
+    assert rows(cost)[3][1] == f"{low} to {high}"
     assert f"${30 * DAILY_GIB * DOLLARS_A_GB:.0f} more each month" in cost
 
 
@@ -70,10 +84,10 @@ def test_engines_side_by_side_are_sums_of_their_parts() -> None:
 
 def test_alarms_are_as_many_as_the_module_has() -> None:
     source = (ROOT / "alerts.tf").read_text("utf-8").partition("faults = {")[2].partition("alarm_actions")[0]
-    conditions = re.findall(r"^    [a-z-]+ += (.*)\{$", source, re.M)
+    conditions = Counter(re.findall(r"^    [a-z-]+ += (.*)\{$", source, re.M))
     [row] = [row for row in rows(PAGE) if "alarms" in row[0]]
-    always = 1 + sum(not condition for condition in conditions)
+    with_lambda, with_steps = (conditions[f"{word}local.has_state_machine ? null : "] for word in ("", "!"))
+    fewest, more = 1 + conditions[""] + with_lambda, with_steps - with_lambda
 
-    assert row[0] == f"{always} alarms, 1 more with retention, 2 more with the state machine"
-    assert codes(row[0]) == []
-    assert row[1].startswith(f"${always / 10:.2f} to ${(1 + len(conditions)) / 10:.2f};")
+    assert row[0] == f"{fewest} alarms, 1 more with retention, {more} more with the state machine"
+    assert row[1].startswith(f"${fewest / 10:.2f} to ${(fewest + 1 + more) / 10:.2f};")

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -15,8 +16,13 @@ from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request, parse_request
 from tests.docs.markdown import PAGES, ROOT, codes, commands, headings, links, name
 
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
 # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-options.html
 OPTIONS_OF_EVERY_COMMAND = {"--region", "--query", "--output", "--cli-binary-format", "--cli-read-timeout"}
+
+# The call that a waiter makes: https://docs.aws.amazon.com/cli/latest/reference/ec2/wait/
+WAITS_WITH = {"volume-available": "describe-volumes"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=name)
 
@@ -46,7 +52,7 @@ def test_make_targets_exist(page: Path) -> None:
 def test_commands_of_the_aws_cli_exist(page: Path) -> None:
     unknown = {
         (" ".join(words[:3]), option)
-        for words in commands(page.read_text("utf-8"))
+        for words in map(_without_wait, commands(page.read_text("utf-8")))
         if words[0] == "aws"
         for option in words[3:]
         if option.startswith("--") and option not in _options(*words[1:3]) | OPTIONS_OF_EVERY_COMMAND
@@ -74,13 +80,13 @@ def test_commands_read_outputs_of_an_example(page: Path) -> None:
 @every_page
 def test_function_takes_the_payloads(page: Path) -> None:
     for payload in _payloads(page.read_text("utf-8")):
-        assert isinstance(parse_request(json.loads(payload), "request-id", Deployment(name="ebs-backup")), Request)
+        assert isinstance(parse_request(json.loads(payload), "request-id", Deployment(name="ebs-backup"), NOW), Request)
 
 
 def test_readme_shows_every_key_of_a_payload() -> None:
     payloads = list(_payloads((ROOT / "README.md").read_text("utf-8")))
 
-    assert {key for payload in payloads for key in json.loads(payload)} == {"dry_run", "regions", "run_id"}
+    assert {key for payload in payloads for key in json.loads(payload)} == {"dry_run", "expire", "regions", "run_id"}
 
 
 def _leads_somewhere(page: Path, link: str) -> bool:
@@ -94,6 +100,10 @@ def _anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
+def _without_wait(words: list[str]) -> list[str]:
+    return [*words[:2], *words[3:]] if words[2:3] == ["wait"] else words
+
+
 def _payloads(text: str) -> Iterator[str]:
     """Yield what is given to the function on a command line or named within a line."""
     for words in commands(text):
@@ -105,6 +115,7 @@ def _payloads(text: str) -> Iterator[str]:
 @cache
 def _options(service: str, command: str) -> set[str]:
     model = botocore.session.get_session().get_service_model(service)
+    command = WAITS_WITH.get(command, command)
     operation = {xform_name(each, "-"): each for each in model.operation_names}[command]
     shape = model.operation_model(operation).input_shape
     return {f"--{xform_name(member, '-')}" for member in shape.members} if shape else set()

@@ -2,7 +2,7 @@
 
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.retention import in_words
-from ebs_backup.model.tags import tag_key
+from ebs_backup.model.tags import HOLD_TAG, tag_key
 from ebs_backup.plan.selection import OPT_OUT_TAG
 from tests.docs.markdown import ROOT, codes, fences, headings, rows, section
 from tools.quickstart import LOCAL, REMOTE
@@ -32,9 +32,12 @@ def test_deletions_come_before_features() -> None:
     assert titles.index("What it deletes") < titles.index("What you get")
 
 
-def test_brake_has_the_default_limits() -> None:
-    assert f"more than {DEPLOYMENT.max_deletions_per_run:,} snapshots, or more than half of them" in README
-    assert DEPLOYMENT.max_deletions_percent == 50
+def test_deletion_has_the_default_delay() -> None:
+    deletes = " ".join(section(README, "What it deletes").split())
+
+    assert DEPLOYMENT.deletion_delay_days == 3
+    assert "**deletes** those announced three days before" in deletes
+    assert f"`{tag_key(DEPLOYMENT, HOLD_TAG)}` stays for ever" in deletes
 
 
 def test_tag_that_leaves_a_volume_out_is_the_codes() -> None:
@@ -45,7 +48,7 @@ def test_retention_is_said_in_the_words_of_a_run() -> None:
     assert f"> {in_words(POLICY)}" in section(README, "What it deletes")
 
 
-def test_alarms_that_are_red_at_first_exist() -> None:
+def test_alarms_that_begin_by_themselves_exist() -> None:
     alarms = [codes(row[0])[0] for row in rows(section(README, "How you know that it works"))]
     known = codes(section((ROOT / "docs" / "operations.md").read_text("utf-8"), "Who gets an alarm"))
 

@@ -11,13 +11,17 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from ebs_backup.model.reader import read
+from ebs_backup.model.time_budget import LISTING, STORING
+from ebs_backup.report.changes import changes, lines
 from ebs_backup.report.metrics import BY_REGION, UNITS
-from ebs_backup.report.page.sections import MAX_CODES, MAX_EXAMPLES, MAX_REASONS, MAX_UNCOVERED
+from ebs_backup.report.page.sections import MAX_ANNOUNCED, MAX_CODES, MAX_EXAMPLES, MAX_REASONS, MAX_UNCOVERED
 from ebs_backup.report.schema import MAX_LISTED, SCHEMA, Report
 from tests.unit.reports import (
     BRAKED,
     CLOSED,
     EMPTY,
+    EXPIRING,
+    NOTHING_SELECTED,
     ONE,
     PLANNED,
     UNREAD,
@@ -49,10 +53,17 @@ REPORTS = {
         VARIED, EMPTY, UNREAD, CLOSED, BRAKED, uncovered={"eu-west-1": [lacking("vol-1"), without_any("vol-2")]}
     ),
     "a dry run": reported(PLANNED, EMPTY, dry_run=True),
+    "deletions": reported(EXPIRING, NOTHING_SELECTED),
+    "deletions to come": reported(EXPIRING, dry_run=True),
     "hostile": hostile(),
     "huge": huge(),
     "the example": example_report(),
 }
+
+
+assert EXPIRING.plan is not None
+LINES = [json.loads(line) for line in lines("r1", "r", changes(EXPIRING.plan, EXPIRING.outcomes)).splitlines()]
+LINE_SCHEMA = {"$defs": SCHEMA_TEXT["$defs"], "$ref": "#/$defs/change"}
 
 
 def test_page_has_every_block() -> None:
@@ -71,8 +82,15 @@ def test_reports_are_as_the_schema_says(report: Report) -> None:
     assert read(Report, _as_json(report), "report") == report
 
 
+def test_changes_are_as_the_schema_says() -> None:
+    validator = VALIDATOR.evolve(schema=LINE_SCHEMA)
+
+    assert [error.message for line in LINES for error in validator.iter_errors(line)] == []
+    assert not validator.is_valid({**LINES[0], "surprise": 1})
+
+
 def test_every_documented_key_occurs() -> None:
-    occurring = {key for report in REPORTS.values() for key in _keys(_as_json(report))}
+    occurring = {key for report in REPORTS.values() for key in _keys(_as_json(report))} | set(_keys(LINES))
     documented = {key for part in (SCHEMA_TEXT, *SCHEMA_TEXT["$defs"].values()) for key in part.get("properties", {})}
 
     assert documented <= occurring
@@ -118,7 +136,10 @@ def test_every_metric_is_documented_with_unit_and_dimensions() -> None:
         f"at most {MAX_UNCOVERED} of the volumes",
         f"{MAX_CODES} kinds of problems with {MAX_EXAMPLES} examples each",
         f"the {MAX_REASONS} most frequent reasons",
-        f"up to {MAX_LISTED} volumes and {MAX_LISTED} problems of each region",
+        f"lists the {MAX_ANNOUNCED} snapshots that go next",
+        f"up to {MAX_LISTED} volumes, {MAX_LISTED} problems and {MAX_LISTED} announced snapshots of each region",
+        f"Storing takes at most {STORING} seconds",
+        f"within {LISTING} seconds",
     ],
 )
 def test_limits_are_documented_as_they_are(words: str) -> None:

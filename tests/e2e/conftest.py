@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ DENIED = "ap-northeast-3"
 ACCOUNT = "123456789012"
 BUCKET = f"ebs-backup-{ACCOUNT}"
 """The quickstart's bucket, which other deployments share: applying one of its own takes the provider a minute."""
-_minutes = count(1)
 
 
 @dataclass
@@ -33,6 +31,7 @@ class Deployment:
     terraform: Terraform
     name: str = "ebs-backup"
     outputs: dict[str, Any] = field(default_factory=dict)
+    first_plan: str = ""
 
     def tick(self, time: str) -> Delivery:
         """Let the schedule tick."""
@@ -63,9 +62,32 @@ class Deployment:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return taken
 
-    def reports(self) -> list[str]:
-        """Return the keys of the reports that this deployment has stored."""
-        return [key for key in _keys(self.aws, BUCKET) if key.startswith(f"{self.name}/reports/")]
+    def ringing(self) -> set[str]:
+        """Return the alarms that would be in alarm: their last value, or the length of their queue, is above zero."""
+        found = self.aws.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{self.name}-")["MetricAlarms"]
+        return {a["AlarmName"].removeprefix(f"{self.name}-") for a in found if self._rings(a)}
+
+    def _rings(self, alarm: dict[str, Any]) -> bool:
+        dimensions = {d["Name"]: d["Value"] for d in alarm["Dimensions"]}
+        if queue := dimensions.get("QueueName"):
+            return self._length(queue) > 0
+        wanted = (alarm["Namespace"], alarm["MetricName"], dimensions)
+        values = [d.value for d in self.aws.metrics.sent if (d.namespace, d.name, d.dimensions) == wanted]
+        if alarm["Statistic"] == "SampleCount":
+            return not values
+        return bool(values) and values[-1] > alarm["Threshold"]
+
+    def _length(self, queue: str) -> int:
+        """Return the number of messages in a queue; in none that is gone."""
+        sqs, asked = self.aws.client("sqs"), "ApproximateNumberOfMessages"
+        urls = sqs.list_queues(QueueNamePrefix=queue).get("QueueUrls", ())
+        return sum(int(sqs.get_queue_attributes(QueueUrl=u, AttributeNames=[asked])["Attributes"][asked]) for u in urls)
+
+    def reports(self, run_id: str = "") -> list[str]:
+        """Return the keys of the reports that this deployment has stored, of one run or of all."""
+        stored = [key for key in _keys(self.aws, BUCKET) if key.startswith(f"{self.name}/reports/")]
+        of_run = [key for key in stored if run_id.replace(":", "") in key.replace(":", "")]
+        return [key for key in of_run if not key.endswith(".changes.jsonl")]
 
     def policy(self) -> Any:
         """Return the run role's policy as deployed."""
@@ -94,6 +116,8 @@ def empty(aws: Sandbox, bucket: str) -> None:
 def aws() -> Iterator[Sandbox]:
     with Sandbox(estate=ROOT / "sandbox" / "estates" / "demo.json") as sandbox:
         sandbox.ec2.pending_seconds = 0.0
+        # Each test is an hour later, and the function, whose clock is the machine's, refuses a run of a time to come.
+        sandbox.ec2.clock.advance(-5 * 86400)
         yield sandbox
 
 
@@ -103,13 +127,13 @@ def quickstart(aws: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     plan = tmp_path_factory.mktemp("artifact") / "saved.tfplan"
     with Terraform(QUICKSTART, aws.environment(), within=ROOT) as planner:
         planner.init()
-        planner.run("plan", "-input=false", f"-out={plan}")
+        said = planner.run("plan", "-input=false", f"-out={plan}").stdout
     umask = os.umask(0o077)
     try:
         with Terraform(QUICKSTART, aws.environment(), within=ROOT) as terraform:
             terraform.init()
             terraform.run("apply", "-input=false", str(plan))
-            yield Deployment(aws, terraform, outputs=terraform.output())
+            yield Deployment(aws, terraform, outputs=terraform.output(), first_plan=said)
             empty(aws, BUCKET)
             terraform.destroy()
     finally:
@@ -120,4 +144,4 @@ def quickstart(aws: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def later(aws: Sandbox) -> str:
     """Move on by an hour, so that no rule about what was just done is in the way; return a time for a run."""
     aws.ec2.clock.advance(3600)
-    return f"2026-11-24T03:{next(_minutes):02}:00Z"
+    return aws.ec2.clock.now().strftime("%Y-%m-%dT%H:%M:00Z")

@@ -1,6 +1,8 @@
 """The main job: the deployed function runs from its own zip, with its own role, on its own schedule."""
 
+import io
 import json
+import zipfile
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -28,6 +30,37 @@ def _covered(deployment: Deployment, run_id: str) -> Counter[str]:
 
 def test_plan_is_empty_after_applying_a_saved_plan(quickstart: Deployment) -> None:
     assert not quickstart.terraform.changes_pending()
+
+
+def test_first_plan_warns_that_nobody_is_told(quickstart: Deployment) -> None:
+    assert "Nobody is told" in quickstart.first_plan
+    assert quickstart.first_plan.count("Warning:") == 1
+    assert "Warning:" not in _plan(quickstart)
+
+
+def _plan(deployment: Deployment) -> str:
+    return deployment.terraform.run("plan", "-input=false").stdout
+
+
+def test_plan_tells_of_code_replaced_elsewhere(quickstart: Deployment) -> None:
+    functions, s3 = quickstart.aws.client("lambda"), quickstart.aws.client("s3")
+    (key,) = [
+        o["Key"] for o in s3.list_objects_v2(Bucket=BUCKET, Prefix="ebs-backup/")["Contents"] if "zip" in o["Key"]
+    ]
+    package = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    other, told = io.BytesIO(), "Somebody has replaced the code of ebs-backup"
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("ebs_backup/handler.py", "def lambda_handler(event, context): return None")
+    checksum = {"ChecksumAlgorithm": "SHA256", "ContentType": "application/zip"}
+
+    functions.update_function_code(FunctionName="ebs-backup", ZipFile=other.getvalue())
+    assert told in _plan(quickstart)
+    s3.put_object(Bucket=BUCKET, Key=key, Body=other.getvalue(), **checksum)
+    assert told in _plan(quickstart)  # function and bucket agree, and both contradict the record of the upload
+    functions.update_function_code(FunctionName="ebs-backup", ZipFile=package)
+    assert told in _plan(quickstart)
+    s3.put_object(Bucket=BUCKET, Key=key, Body=package, **checksum)
+    assert "Warning:" not in _plan(quickstart)
 
 
 def test_run_snapshots_every_in_use_volume_once(quickstart: Deployment, later: str) -> None:
@@ -117,7 +150,7 @@ def test_manual_run_reaches_only_the_regions_asked_for(quickstart: Deployment, l
 @pytest.mark.parametrize(
     ("payload", "message"),
     [
-        ({"dryrun": True}, "payload keys must be among dry_run, regions, run_id; got: dryrun"),
+        ({"dryrun": True}, "payload keys must be among dry_run, expire, regions, run_id; got: dryrun"),
         ({"regions": "eu-west-1"}, "payload.regions must be a list of strings; got: 'eu-west-1'"),
     ],
 )
@@ -157,7 +190,7 @@ def test_log_holds_a_run_as_events(quickstart: Deployment, later: str) -> None:
 def test_run_leaves_json_page_and_metrics(quickstart: Deployment, later: str) -> None:
     quickstart.tick(later)
 
-    stored = {key.rpartition(".")[2]: key for key in quickstart.reports() if later in key}
+    stored = {key.rpartition(".")[2]: key for key in quickstart.reports(later)}
     assert stored.keys() == {"json", "html"}
     assert ".failed." in stored["json"]  # for its one denied region
     s3 = quickstart.aws.client("s3")
@@ -178,7 +211,7 @@ def test_function_is_updated_in_place_when_its_source_changes(quickstart: Deploy
     said = quickstart.terraform.apply()
 
     after = quickstart.aws.client("lambda").get_function(FunctionName="ebs-backup")["Configuration"]
-    assert "Apply complete! Resources: 1 added, 1 changed, 1 destroyed." in said
+    assert "Apply complete! Resources: 2 added, 1 changed, 2 destroyed." in said
     assert (after["FunctionArn"], after["CodeSha256"] != before["CodeSha256"]) == (before["FunctionArn"], True)
     assert not quickstart.terraform.changes_pending()
 

@@ -1,14 +1,16 @@
-"""Retention as deployed: the brake holds, the right snapshots of a year go, and IAM refuses to delete foreign ones.
+"""Retention as deployed: what is due is announced, confirmed, and deleted later, and IAM refuses everything else.
 
-The history has a snapshot every fourth day: no more deletions than DeleteSnapshot's bucket gives out at once.
+The history has a snapshot every fourth day: no more deletions than DeleteSnapshot's bucket gives out at once. The
+function goes by the clock of EC2 here. Days pass by an announcement that is put back.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from ebs_backup.model.origin import Origin, describe
 from sandbox import Sandbox
 from sandbox.ec2 import Snapshot
 from sandbox.terraform import Terraform
@@ -20,149 +22,217 @@ SETTINGS: dict[str, Any] = {
     "name": "keeper",
     "regions": [HOME],
     "retention": {"daily": 7, "monthly": 3},
+    "alarm_actions": [f"arn:aws:sns:{HOME}:{ACCOUNT}:on-call"],
 }
-LOOSE = {"max_deletions_percent": 100, "max_deletions_per_run": 5000}
 VOLUME = "vol-0c691dc383ded586f"
-YEAR, MONTH = range(1, 366, 4), range(40, 70, 2)
+YEAR, MONTH = range(2, 366, 4), range(40, 70, 2)
+PAST = f"{datetime.now(UTC) - timedelta(days=6):%Y-%m-%dT%H:%M:%SZ}"  # EC2's clock is five days behind
+DELETE_AFTER, HOLD = "ebs-backup:DeleteAfter", "ebs-backup:Hold"
+
+# What somebody might put in the place of the function's code.
+INTRUDER = """
+import boto3
+
+def outcome(call, **parameters):
+    try:
+        call(**parameters)
+    except Exception as error:
+        return error.response["Error"]["Code"]
+    return "done"
+
+def lambda_handler(event, context):
+    ec2, s3 = boto3.client("ec2"), boto3.client("s3")
+    report = {"Bucket": event["bucket"], "Key": event["report"], "Body": b"all is well"}
+    mark = {"Key": "ebs-backup:Policy", "Value": "keeper"}
+    return {
+        "delete": {id: outcome(ec2.delete_snapshot, SnapshotId=id) for id in event["delete"]},
+        "adopt": outcome(ec2.create_tags, Resources=[event["foreign"]], Tags=[mark]),
+        "announce": outcome(ec2.create_tags, Resources=[event["foreign"]], Tags=[mark | {"Key": event["tag"]}]),
+        "overwrite": outcome(s3.put_object, **report),
+        "write again": outcome(s3.put_object, **report, IfNoneMatch="*"),
+        "remove": outcome(s3.delete_object, Bucket=event["bucket"], Key=event["report"]),
+    }
+"""
 
 
-def _taken(at: datetime, policy: str | None, volume_id: str = VOLUME) -> Snapshot:
-    words = {"Policy": policy, "RunId": f"{at:%F}", "Region": HOME, "VolumeId": volume_id} if policy else {}
-    tags = {f"ebs-backup:{word}": str(value) for word, value in words.items()}
-    return Snapshot(f"snap-{policy}-{volume_id[-4:]}-{at:%F}", volume_id, at, at, tags=tags)
+def _taken(at: datetime, who: str, marked: bool, made: bool, volume_id: str = VOLUME) -> Snapshot:
+    """Return a snapshot with a deployment's tags, or made by it, or both, or neither."""
+    run_id = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    words = {"Policy": who, "RunId": run_id, "Region": HOME, "VolumeId": volume_id} if marked else {}
+    tags = {f"ebs-backup:{word}": value for word, value in words.items()}
+    description = describe(volume_id, Origin(who, run_id, "keep every snapshot")) if made else ""
+    id_ = f"snap-{who}-{volume_id[-4:]}-{at:%F}"
+    return Snapshot(id_, volume_id, at, at, tags=tags, description=description)
 
 
 @pytest.fixture(scope="module")
 def keeper(aws: Sandbox) -> Iterator[Deployment]:
-    """A deployment with a retention, and a history: a year of its own, and some of another deployment's and others'."""
+    """A deployment that gets a retention after a year in which it kept everything, among other snapshots."""
     region, now = aws.ec2.regions[HOME], aws.ec2.clock.now()
-    for policy, days in {"keeper": YEAR, "another": MONTH, None: MONTH}.items():
-        region.add(*(_taken(now - timedelta(days=day), policy) for day in days))
-    region.add(*(_taken(now - timedelta(days=day), "keeper", "vol-gone") for day in MONTH))
+    for who, marked, made, days in (
+        ("keeper", True, True, YEAR),
+        ("another", True, True, MONTH),
+        ("nobody", False, False, MONTH),
+    ):
+        region.add(*(_taken(now - timedelta(days=day), who, marked, made) for day in days))
+    region.add(*(_taken(now - timedelta(days=day), "keeper", True, True, "vol-gone") for day in MONTH))
+    adopted = [_taken(now - timedelta(days=day), "keeper", True, False, "vol-adopted") for day in MONTH]
+    region.add(*adopted)
     with Terraform(ROOT, aws.environment()) as terraform:
         terraform.init()
         terraform.apply(**SETTINGS)
         yield Deployment(aws, terraform, name="keeper", outputs=terraform.output())
+        aws.functions.ahead = 0.0
         empty(aws, f"keeper-{ACCOUNT}")
         terraform.destroy(**SETTINGS)
 
 
-def _snapshots(deployment: Deployment, policy: str | None, volume_id: str = VOLUME) -> dict[str, datetime]:
-    """Return snapshot id -> start of a volume's snapshots that are a policy's, or nobody's."""
+def _snapshots(deployment: Deployment, who: str = "keeper", volume_id: str = VOLUME) -> dict[str, Snapshot]:
+    """Return the snapshots of a volume that are a deployment's, or nobody's, by id."""
     found = deployment.aws.ec2.regions[HOME].snapshots_of(volume_id)
-    return {s.id: s.started for s in found if s.tags.get("ebs-backup:Policy") == policy}
+    return {s.id: s for s in found if s.tags.get("ebs-backup:Policy", "nobody") == who}
 
 
-def _to_be_kept(snapshots: Mapping[str, datetime]) -> set[str]:
+def _announced(deployment: Deployment, volume_id: str = VOLUME) -> set[str]:
+    return {id_ for id_, s in _snapshots(deployment, volume_id=volume_id).items() if s.tags.get(DELETE_AFTER)}
+
+
+def _foreign(deployment: Deployment) -> dict[str, Snapshot]:
+    others = [("another", VOLUME), ("nobody", VOLUME), ("keeper", "vol-adopted")]
+    return {id_: s for who, volume_id in others for id_, s in _snapshots(deployment, who, volume_id).items()}
+
+
+def _to_be_kept(snapshots: dict[str, Snapshot]) -> set[str]:
     """Work out what daily = 7 and monthly = 3 leave: the last snapshot of seven days and that of three months."""
     last_of_day, last_of_month = {}, {}
-    for id_, at in sorted(snapshots.items(), key=lambda item: item[1]):
-        last_of_day[at.date()] = last_of_month[at.year, at.month] = id_
+    for run_id, id_ in sorted((s.tags["ebs-backup:RunId"], id_) for id_, s in snapshots.items()):
+        last_of_day[run_id[:10]] = last_of_month[run_id[:7]] = id_
     return {*list(last_of_day.values())[-7:], *list(last_of_month.values())[-3:]}
 
 
-def brake_holds_when_most_of_a_history_would_go(keeper: Deployment, later: str) -> None:
+def brake_holds_until_the_retention_is_confirmed(keeper: Deployment, later: str) -> None:
     delivery = keeper.tick(later)
 
     assert [attempt.function_error for attempt in delivery.attempts] == ["Unhandled"] * 3
+    assert keeper.ringing() >= {"failed-runs", "deletion-brake"}
     (record,) = keeper.messages("failed_runs_queue_url")
     words = record["responsePayload"]["errorMessage"]
-    assert "nothing was deleted in 1 regions" in words
-    assert "- eu-west-1: deletion brake: would delete " in words
-    assert words.endswith("more than max_deletions_percent = 50")
-    assert len(_snapshots(keeper, "keeper")) == len(YEAR) + 1
+    assert f'set confirmed_retention = "{keeper.outputs["retention_code"]}"' in words
+    assert 'may keep less than "keep every snapshot"' in words
+    assert len(_snapshots(keeper)) == len(YEAR) + 1
+    assert not _announced(keeper)
 
 
-def dry_run_shows_what_would_go_and_changes_nothing(keeper: Deployment) -> None:
-    error, report = keeper.invoke(dry_run=True)
-
-    verdicts = report["regions"][HOME]["verdicts"]
-    assert error is None
-    assert report["retention"] == keeper.outputs["retention"]
-    assert all(verdict["reasons"] for verdict in verdicts)
-    assert {v["snapshot_id"] for v in verdicts if v["keep"] and v["volume_id"] == VOLUME} == _to_be_kept(
-        _snapshots(keeper, "keeper")
-    )
-    assert len(_snapshots(keeper, "keeper")) == len(YEAR) + 1
-
-
-def run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper: Deployment, later: str) -> None:
-    keeper.terraform.apply(**SETTINGS | LOOSE)
-    before, orphans = _snapshots(keeper, "keeper"), _snapshots(keeper, "keeper", "vol-gone")
+def confirmed_run_announces_and_deletes_nothing(keeper: Deployment, later: str) -> None:
+    keeper.terraform.apply(**SETTINGS, confirmed_retention=keeper.outputs["retention_code"])
+    before, orphans = _snapshots(keeper), _snapshots(keeper, volume_id="vol-gone")
 
     delivery = keeper.tick(later)
 
-    after = _snapshots(keeper, "keeper")
     assert [attempt.function_error for attempt in delivery.attempts] == [None]
-    assert after.keys() & before.keys() == _to_be_kept(before)
-    assert len(after.keys() - before.keys()) == 1
-    assert _snapshots(keeper, "keeper", "vol-gone").keys() == _to_be_kept(orphans)
-    assert len(_snapshots(keeper, "another")) == len(_snapshots(keeper, None)) == len(MONTH)
-    assert not keeper.terraform.changes_pending(**SETTINGS | LOOSE)
+    assert "deletion-brake" not in keeper.ringing()
+    assert _announced(keeper) == before.keys() - _to_be_kept(before)
+    assert _announced(keeper, "vol-gone") == orphans.keys() - _to_be_kept(orphans)
+    assert _snapshots(keeper).keys() > before.keys()
+    (after,) = {_snapshots(keeper)[id_].tags[DELETE_AFTER] for id_ in _announced(keeper)}
+    assert timedelta(days=2.9) < datetime.fromisoformat(after) - keeper.aws.ec2.clock.now() < timedelta(days=3)
 
 
-def second_plan_deletes_only_what_the_new_snapshot_replaces(keeper: Deployment) -> None:
-    _, report = keeper.invoke(dry_run=True)
+def nothing_goes_before_its_time(keeper: Deployment, later: str) -> None:
+    before = _snapshots(keeper)
 
-    verdicts = report["regions"][HOME]["verdicts"]
-    going = {v["snapshot_id"] for v in verdicts if not v["keep"] and v["volume_id"] == VOLUME}
-    assert going == _snapshots(keeper, "keeper").keys() - _to_be_kept(_snapshots(keeper, "keeper"))
-    assert len(going) <= 2
+    assert [attempt.function_error for attempt in keeper.tick(later).attempts] == [None]
+
+    assert _snapshots(keeper).keys() > before.keys()
 
 
-def run_fails_without_a_grant_to_delete(keeper: Deployment, later: str) -> None:
+def run_deletes_what_was_announced_and_is_not_held(keeper: Deployment, later: str) -> None:
+    due, orphans = _announced(keeper), _announced(keeper, "vol-gone")
+    held, *_ = sorted(due)
+    _tag(keeper, [*due, *orphans], DELETE_AFTER, PAST)
+    _tag(keeper, [held], HOLD, "for the auditors")
+    foreign = _foreign(keeper)
+
+    delivery = keeper.tick(later)
+
+    assert [attempt.function_error for attempt in delivery.attempts] == [None]
+    assert due & _snapshots(keeper).keys() == {held}
+    assert not orphans & _snapshots(keeper, volume_id="vol-gone").keys()
+    assert _foreign(keeper) == foreign
+    assert not keeper.terraform.changes_pending(**SETTINGS, confirmed_retention=keeper.outputs["retention_code"])
+
+
+def _tag(deployment: Deployment, snapshot_ids: list[str], key: str, value: str) -> None:
+    """Tag snapshots as somebody in the account may do."""
+    deployment.aws.client("ec2").create_tags(Resources=snapshot_ids, Tags=[{"Key": key, "Value": value}])
+
+
+def run_fails_without_any_one_grant_to_delete(keeper: Deployment, times: Iterator[str]) -> None:
     policy = keeper.policy()
-    sids = [statement["Sid"] for statement in policy["Statement"]]
-    assert {"InspectOwnedSnapshots", "ExpireOwnedSnapshots"} <= set(sids)
-    old = _taken(keeper.aws.ec2.clock.now() - timedelta(days=200), "keeper")
-    keeper.aws.ec2.regions[HOME].add(old)
-    for sid in ("InspectOwnedSnapshots", "ExpireOwnedSnapshots"):
+    for sid, announced in (("AnnounceDeletions", ""), ("InspectOwnedSnapshots", PAST), ("ExpireOwnedSnapshots", PAST)):
+        old = _taken(keeper.aws.ec2.clock.now() - timedelta(days=200), "keeper", True, True)
+        keeper.aws.ec2.regions[HOME].add(old)
+        if announced:
+            _tag(keeper, [old.id], DELETE_AFTER, announced)
         keeper.put_policy(policy | {"Statement": [s for s in policy["Statement"] if s["Sid"] != sid]})
-        error, answer = keeper.invoke(run_id=f"{later}-{sid}")
-        keeper.aws.ec2.clock.advance(60)
-        assert (error, "UnauthorizedOperation" in answer["errorMessage"]) == ("Unhandled", True)
-        assert old.id in _snapshots(keeper, "keeper")
+        delivery = keeper.tick(next(times))
+        (record,) = keeper.messages("failed_runs_queue_url")
+        assert delivery.attempts[-1].function_error == "Unhandled"
+        assert "UnauthorizedOperation" in record["responsePayload"]["errorMessage"]
+        assert old.id in _snapshots(keeper)
     keeper.put_policy(policy)
 
 
-def altered_function_cannot_delete_foreign_snapshots(keeper: Deployment, later: str) -> None:
-    package = keeper.terraform.directory / "function" / "ebs_backup"
-    ours = "if marks <= s.tags.items() and s.tags.get(key) in (s.volume_id, PENDING)"
-    shared = "if accounts := self._run.region.shared_with(delete.snapshot_id):"
-    for file, honest, altered in (
-        ("observe/own_snapshots.py", "owned = _filter(*ownership_tag(deployment))", "owned: dict[str, list[str]] = {}"),
-        ("plan/expiry.py", ours, "if True"),
-        ("apply/executor.py", shared, "if accounts := ():"),
-    ):
-        source = (package / file).read_text()
-        assert honest in source
-        (package / file).write_text(source.replace(honest, altered))
-    keeper.terraform.apply(**SETTINGS | LOOSE)
-    keeper.messages("failed_runs_queue_url")
-    keeper.aws.ec2.calls.clear()
+def altered_function_meets_iam(keeper: Deployment) -> None:
+    handler = keeper.terraform.directory / "function" / "ebs_backup" / "handler.py"
+    handler.write_text(INTRUDER)
+    keeper.terraform.apply(**SETTINGS)
+    s3, bucket = keeper.aws.client("s3"), f"keeper-{ACCOUNT}"
+    report = next(o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"] if "/reports/" in o["Key"])
+    evidence = s3.get_object(Bucket=bucket, Key=report)["Body"].read()
+    held = next(id_ for id_, s in _snapshots(keeper).items() if HOLD in s.tags)
+    own = sorted(_snapshots(keeper).keys() - _announced(keeper) - {held})
+    withdrawn, announced, *_ = own
+    _tag(keeper, [withdrawn], DELETE_AFTER, "")
+    _tag(keeper, [announced], DELETE_AFTER, PAST)
+    foreign = _foreign(keeper)
+    _tag(keeper, [*foreign], DELETE_AFTER, PAST)  # whoever may tag can announce what is not the deployment's
+    stay = {held, withdrawn, own[2], *(id_ for id_, s in foreign.items() if s.volume_id == VOLUME)}
 
-    keeper.tick(later)
+    error, found = keeper.invoke(
+        bucket=bucket,
+        report=report,
+        delete=[*sorted(stay), announced],
+        foreign=next(id_ for id_ in foreign if "nobody" in id_),
+        tag=DELETE_AFTER,
+    )
 
-    tried = [call.outcome for call in keeper.aws.ec2.calls if call.action == "DeleteSnapshot"]
-    (record,) = keeper.messages("failed_runs_queue_url")
-    assert len(_snapshots(keeper, "another")) == len(_snapshots(keeper, None)) == len(MONTH)
-    assert "UnauthorizedOperation" in record["responsePayload"]["errorMessage"]
-    assert tried.count("UnauthorizedOperation") >= len(MONTH)
+    assert error is None
+    assert found.pop("delete") == dict.fromkeys(sorted(stay), "UnauthorizedOperation") | {announced: "done"}
+    assert found == {
+        "adopt": "UnauthorizedOperation",
+        "announce": "UnauthorizedOperation",
+        "overwrite": "AccessDenied",
+        "write again": "PreconditionFailed",
+        "remove": "AccessDenied",
+    }
+    assert s3.get_object(Bucket=bucket, Key=report)["Body"].read() == evidence
 
 
-def test_retention_deletes_only_what_it_may(keeper: Deployment, aws: Sandbox, later: str) -> None:
+def test_retention_deletes_only_what_it_may(keeper: Deployment, aws: Sandbox) -> None:
     """Each step builds on the one before, so they are one test."""
-    times = _hours(aws, later)
-    brake_holds_when_most_of_a_history_would_go(keeper, next(times))
-    dry_run_shows_what_would_go_and_changes_nothing(keeper)
-    run_deletes_what_no_rule_keeps_and_nothing_foreign(keeper, next(times))
-    second_plan_deletes_only_what_the_new_snapshot_replaces(keeper)
-    run_fails_without_a_grant_to_delete(keeper, next(times))
-    altered_function_cannot_delete_foreign_snapshots(keeper, next(times))
+    times = _hours(aws)
+    brake_holds_until_the_retention_is_confirmed(keeper, next(times))
+    confirmed_run_announces_and_deletes_nothing(keeper, next(times))
+    nothing_goes_before_its_time(keeper, next(times))
+    run_deletes_what_was_announced_and_is_not_held(keeper, next(times))
+    run_fails_without_any_one_grant_to_delete(keeper, times)
+    altered_function_meets_iam(keeper)
 
 
-def _hours(aws: Sandbox, first: str) -> Iterator[str]:
+def _hours(aws: Sandbox) -> Iterator[str]:
     """Yield times for runs, each an hour after the one before."""
-    for hour in range(3, 24):
-        yield first.replace("T03:", f"T{hour:02}:")
+    while True:
         aws.ec2.clock.advance(3600)
+        aws.functions.ahead = (aws.ec2.clock.now() - datetime.now(UTC)).total_seconds()
+        yield aws.ec2.clock.now().strftime("%Y-%m-%dT%H:%M:00Z")

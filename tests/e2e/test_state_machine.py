@@ -93,7 +93,7 @@ def _timeout(deployment: Deployment, seconds: int) -> None:
 
 def _report(deployment: Deployment, run_id: str) -> Any:
     """Return the one report of a run."""
-    [key] = [key for key in deployment.reports() if run_id in key and key.endswith(".json")]
+    [key] = [key for key in deployment.reports(run_id) if key.endswith(".json")]
     return json.loads(deployment.aws.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
 
 

@@ -1,7 +1,7 @@
 # What AWS would answer: only the attributes that other resources or the tests read.
 
 mock_data "aws_partition" {
-  defaults = { partition = "aws" }
+  defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
 }
 
 mock_data "aws_caller_identity" {
@@ -18,12 +18,22 @@ mock_resource "aws_s3_bucket" {
   }
 }
 
+mock_resource "aws_s3_object" {
+  defaults = { checksum_sha256 = "a-checksum" }
+}
+
 mock_resource "aws_iam_role" {
-  defaults = { arn = "arn:aws:iam::111122223333:role/ebs-backup" }
+  defaults = {
+    arn         = "arn:aws:iam::111122223333:role/ebs-backup"
+    create_date = "2026-11-25T03:00:00Z"
+  }
 }
 
 mock_resource "aws_lambda_function" {
-  defaults = { arn = "arn:aws:lambda:eu-west-1:111122223333:function:ebs-backup" }
+  defaults = {
+    arn         = "arn:aws:lambda:eu-west-1:111122223333:function:ebs-backup"
+    code_sha256 = "a-checksum"
+  }
 }
 
 mock_resource "aws_cloudwatch_event_rule" {

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -36,6 +37,15 @@ WHO_AND_WHERE = """
         }
 """
 
+TELLS_THE_TIME = """
+    from datetime import UTC, datetime
+    import boto3
+
+    def lambda_handler(event, context):
+        boto3.client("sts").get_caller_identity()
+        return [datetime.now(UTC).isoformat(), context.get_remaining_time_in_millis()]
+"""
+
 PURGES_A_QUEUE = """
     import boto3
 
@@ -67,6 +77,18 @@ def test_function_runs_with_its_environment_and_its_role(aws: Sandbox) -> None:
         "group": "/aws/lambda/backup",
         "home": "eu-west-1",
     }
+
+
+def test_function_with_a_moved_clock_tells_that_time(aws: Sandbox) -> None:
+    function(aws, TELLS_THE_TIME, role(aws), Timeout=30)
+    aws.functions.ahead = timedelta(days=5).total_seconds()
+
+    error, (time, left) = invoke(aws)
+
+    assert error is None
+    ahead = datetime.fromisoformat(time) - datetime.now(UTC)
+    assert timedelta(days=4, hours=23) < ahead <= timedelta(days=5)
+    assert left in range(20_000, 30_000)
 
 
 def test_function_fails_when_its_role_lacks_a_permission(aws: Sandbox) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from policy_sentry.shared.iam_data import get_service_prefix_data
 
-KEYS_OF_EVERY_ACTION = {"aws:RequestedRegion"}
+KEYS_OF_EVERY_ACTION = {"aws:RequestedRegion", "aws:ResourceAccount"}
 # The names in the ARNs of a deployment's resources.
 NAMES = {
     "Partition": ["aws"],
@@ -25,6 +25,7 @@ NAMES = {
     "ObjectName": [
         "ebs-backup/reports/2026/11/23/2026-11-23T03:00:00Z.completed.100.json",
         "ebs-backup/rounds/2026-11-23T03:00:00Z/a-1/eu-west-1.json",
+        "ebs-backup/rounds/2026-11-23T03:00:00Z/a-1/run.json",
     ],
     "KeyId": ["1234abcd-12ab-34cd-56ef-1234567890ab"],
 }

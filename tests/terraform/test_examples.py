@@ -27,7 +27,7 @@ EXAMPLES = ROOT / "examples"
 WITHOUT_INPUTS = ("retention", "step-functions", "existing-bucket-and-key")
 USERS_OF_KEY = {
     "AWS": ["arn:aws:iam::123456789012:root"],
-    "Service": ["logs.eu-west-1.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com"],
+    "Service": ["logs.eu-west-1.amazonaws.com", "events.amazonaws.com"],
 }
 KEY_POLICY = [
     {"Effect": "Allow", "Principal": {kind: users}, "Action": "kms:*", "Resource": "*"}

@@ -32,6 +32,8 @@ DEPENDENT = (
     "recovery_point_objective_hours",
     "alarm_actions",
 )
+# Its rule reads one of these.
+LAST = ("confirmed_retention",)
 
 CRON = "schedule_expression"
 METERED = ("CreateSnapshot", "CreateSnapshots", "CreateTags", "DeleteSnapshot")
@@ -131,9 +133,10 @@ ACCEPTED = [
     ),
     *accepted("role_path", "/", "/automation/", "/a/b/", f"/{'p' * 510}/"),
     *accepted("tags", {}, tags(50), {MAX_KEY: MAX_VALUE}, {"Kosten Stelle_.:/=+-@": "Größe"}),
-    *accepted("retention", {}, {"last": 1}, {"daily": 7, "weekly": 0}, dict.fromkeys(RULES, 10**6)),
-    *accepted("max_deletions_per_run", 1, 1000, 10**6),
-    *accepted("max_deletions_percent", 1, 50, 100),
+    *accepted("retention", {}, {"last": 1}, {"daily": 7, "weekly": 0}, dict.fromkeys(RULES, 10_000)),
+    *accepted("confirmed_retention", None, "2e040f71", retention={"daily": 7}),
+    *accepted("confirmed_retention", "560b8282"),
+    *accepted("deletion_delay_days", 1, 3, 365),
     *accepted("orphan_retention_days", None, retention={}),
     *accepted("orphan_retention_days", None, 1, 90, 36500, retention={"daily": 7}),
     *accepted("log_retention_in_days", 0, 1, 90, 3653),
@@ -280,15 +283,22 @@ REFUSED = [
     *refused("tags", "must not have keys that begin with aws:", {"AWS:x": "y"}),
     *refused("retention", f"keys must be among {', '.join(RULES)}", {"dayly": 7}, got=": dayly"),
     *refused("retention", "keys must be among", {"yearly": 1, "dayly": 7, "Weekly": 4, "": 1}, got=": , Weekly, dayly"),
-    *refused("retention", "must count in whole numbers from 0", {"daily": -1}),
-    *refused("retention", "must count in whole numbers from 0", {"weekly": 1.5}),
-    *refused("retention", "must count in whole numbers from 0", {"daily": 7, "last": None}),
+    *refused("retention", "must count in whole numbers from 0 to 10000", {"daily": -1}),
+    *refused("retention", "must count in whole numbers from 0 to 10000", {"weekly": 1.5}),
+    *refused("retention", "must count in whole numbers from 0 to 10000", {"last": 10_001}),
+    *refused("retention", "must count in whole numbers from 0 to 10000", {"hourly": 10**6}),
+    *refused("retention", "must count in whole numbers from 0 to 10000", {"daily": 7, "last": None}),
     *refused("retention", "must keep at least one snapshot (an empty retention keeps all)", {"daily": 0}),
     *refused(
         "retention", "must keep at least one snapshot (an empty retention keeps all)", dict.fromkeys(sorted(RULES), 0)
     ),
-    *refused("max_deletions_per_run", "whole number from 1 (to delete nothing, leave", 0, -1, 1.5),
-    *refused("max_deletions_percent", "whole number from 1 to 100", 0, 0.5, 50.5, 101),
+    *refused(
+        "confirmed_retention",
+        'null, or 2e040f71, the code of "keep 7 daily; schedule 8ddc5c2a"',
+        *("", "0123456", "01234567", "2E040F71", " 2e040f71"),
+        retention={"daily": 7},
+    ),
+    *refused("deletion_delay_days", "whole number of days from 1 to 365", 0, -1, 1.5, 366),
     *refused("orphan_retention_days", "whole number of days from 1", 0, -1, 1.5, retention={"daily": 7}),
     *refused("orphan_retention_days", "null while retention is empty, because then nothing is deleted", 30),
     *refused("log_retention_in_days", "must be one of 0, 1, 3, 5, 7", -1, 2, 89, 3654),
@@ -410,8 +420,9 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     directory = tmp_path_factory.mktemp("messages")
     cases = [*ACCEPTED, *REFUSED]
     return [
-        *plan(directory / "free", (case for case in cases if case.variable not in DEPENDENT)),
+        *plan(directory / "free", (case for case in cases if case.variable not in (*DEPENDENT, *LAST))),
         *plan(directory / "dependent", (case for case in cases if case.variable in DEPENDENT)),
+        *plan(directory / "last", (case for case in cases if case.variable in LAST)),
     ]
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from ebs_backup.model.deployment import Deployment
+from ebs_backup.model.origin import Origin
 from ebs_backup.model.values import Attachment, Snapshot, Volume, World
 
 RUN = "2026-11-23T03:00:00Z"
@@ -25,11 +26,24 @@ def volume(
 
 
 def snapshot(
-    snapshot_id: str, volume_id: str, state: str = "completed", started: datetime = AT, **words: str
+    snapshot_id: str,
+    volume_id: str,
+    state: str = "completed",
+    started: datetime = AT,
+    terms: str = "keep 2 daily",
+    **words: str,
 ) -> Snapshot:
     """Return a snapshot of this deployment's run; words are tags under the prefix, such as RunId."""
     tags = {"Policy": "nightly", "RunId": RUN, "Region": REGION, "VolumeId": volume_id} | words
-    return Snapshot(snapshot_id, volume_id, started, state, 8, {f"ebs-backup:{k}": v for k, v in tags.items()})
+    return Snapshot(
+        snapshot_id,
+        volume_id,
+        started,
+        state,
+        8,
+        {f"ebs-backup:{k}": v for k, v in tags.items()},
+        origin=Origin(tags["Policy"], tags["RunId"], terms),
+    )
 
 
 def world(*volumes: Volume, snapshots: tuple[Snapshot, ...] = (), **root_devices: str) -> World:

@@ -7,6 +7,7 @@ from sandbox.ec2 import Attachment, Instance, Simulator, Snapshot, Volume
 from tests.unit.builders import REGION, ZONE
 
 SKIP = {"ebs-backup:Skip": "true"}
+ANNOUNCED = "2026-11-01T03:00:00Z"
 
 
 def add_instance(
@@ -34,13 +35,22 @@ def detached(volume_id: str) -> Volume:
     return Volume(volume_id, ZONE)
 
 
-def add_snapshots(ec2: Simulator, volume_id: str, days: int, **changes: object) -> list[str]:
-    """Add one completed snapshot of ours a day, the newest a day old, and return their ids, newest first."""
+def add_snapshots(
+    ec2: Simulator, volume_id: str, days: int, *, kept: int = 2, terms: str = "keep 2 last", **changes: object
+) -> list[str]:
+    """Add one completed snapshot of ours a day, the newest a day old, and return their ids, newest first.
+
+    All but the newest ones, which are kept, were announced long ago, so that they may go.
+    """
     ids = [f"snap-{volume_id}-{day:03}" for day in range(1, days + 1)]
     for day, snapshot_id in enumerate(ids, start=1):
         taken = ec2.clock.now() - timedelta(days=day)
-        words = {"Policy": "nightly", "RunId": f"r{day}", "Region": REGION, "VolumeId": volume_id}
+        run_id = f"{taken:%Y-%m-%dT%H:%M:%SZ}"
+        words = {"Policy": "nightly", "RunId": run_id, "Region": REGION, "VolumeId": volume_id}
+        words |= {"DeleteAfter": ANNOUNCED} if day > kept else {}
         tags = {f"ebs-backup:{word}": value for word, value in words.items()}
-        made = Snapshot(snapshot_id, volume_id, taken, taken, tags=tags)
+        made = Snapshot(
+            snapshot_id, volume_id, taken, taken, tags=tags, description=f"{volume_id} | nightly, run {run_id}, {terms}"
+        )
         ec2.regions[REGION].add(replace(made, **changes))  # type: ignore[arg-type]
     return ids

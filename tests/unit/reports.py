@@ -2,14 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request
-from ebs_backup.model.values import Create, Outcome, Plan, Problem, Skip, Status, Tag, Verdict
+from ebs_backup.model.values import (
+    Announce,
+    Create,
+    Delete,
+    Outcome,
+    Plan,
+    Problem,
+    Skip,
+    Status,
+    Tag,
+    Verdict,
+)
 from ebs_backup.plan.coverage import VolumeCoverage
 from ebs_backup.report.document import Run, report
-from ebs_backup.report.keys import EarlierRun
+from ebs_backup.report.keys import EarlierAttempt
 from ebs_backup.report.region import RegionResult, region_part
 from ebs_backup.report.schema import Report
 from ebs_backup.runs.backup import MAX_ACTIONS
@@ -30,7 +42,7 @@ def reported(
     return report(
         Run(
             deployment=Deployment(name=name),
-            request=Request(RUN, dry_run=dry_run),
+            request=Request(RUN, dry_run=dry_run, expires=True),
             started_at=AT,
             duration_seconds=61.5,
             regions=[region_part(result, listed=MAX_ACTIONS // len(full)) for result in full],
@@ -69,6 +81,11 @@ DENIED = Problem("DescribeVolumes", "UnauthorizedOperation", "explicit deny in a
 REVOKED = Problem("CreateSnapshot", "CustomerKeyHasBeenRevoked", "the key is gone")
 IN_USE = Problem("DeleteSnapshot", "InvalidSnapshot.InUse", "in use by ami-1")
 
+BRAKE = (
+    '30 snapshots are due under "keep 1 daily", which may keep less than "keep 7 daily", under which snapshots were '
+    "made; "
+    'to let them go, set confirmed_retention = "0123abcd"'
+)
 EMPTY = RegionResult(region="sa-east-1", plan=Plan("sa-east-1", 0))
 ONE = RegionResult(
     region="eu-west-1",
@@ -100,7 +117,7 @@ VARIED = RegionResult(
 )
 UNREAD = RegionResult(region="us-east-1", problem=DENIED)
 CLOSED = RegionResult(region="us-west-1", problem=DENIED, denial_expected=True)
-BRAKED = RegionResult(region="us-east-2", plan=Plan("us-east-2", 1, brake="would delete 30 of 40 snapshots"))
+BRAKED = RegionResult(region="us-east-2", plan=Plan("us-east-2", 1, brake=BRAKE))
 PLANNED = RegionResult(
     region="eu-west-1",
     plan=Plan(
@@ -111,8 +128,43 @@ PLANNED = RegionResult(
             Tag("snap-2", "vol-2", {}, "a set is created with common tags only"),
         ),
         verdicts=(Verdict(snapshot("snap-1", "vol-1"), keep=True, reasons=("newest", "daily 1 of 7")),),
-        brake="would delete 30 of 40 snapshots",
+        brake=BRAKE,
     ),
+)
+
+GOES = datetime(2026, 11, 26, 3, 0, 1, tzinfo=UTC)
+NO_RULE, BEFORE = ("kept by no rule",), ("kept by no rule", "made before this deployment existed")
+# One snapshot is announced, one waits, one is kept again, one goes, and two stay though no rule keeps them.
+EXPIRING = RegionResult(
+    region="eu-north-1",
+    plan=Plan(
+        "eu-north-1",
+        1,
+        actions=(
+            Announce("snap-w", "vol-1", "daily 1 of 7", None),
+            Announce("snap-a", "vol-1", ", ".join(BEFORE), GOES),
+            Delete("snap-d", "vol-1", "kept by no rule"),
+        ),
+        verdicts=(
+            Verdict(snapshot("snap-w", "vol-1"), keep=True, reasons=("daily 1 of 7",)),
+            Verdict(snapshot("snap-a", "vol-1"), keep=False, reasons=BEFORE),
+            Verdict(snapshot("snap-b", "vol-1"), keep=False, reasons=NO_RULE, delete_after=GOES - timedelta(days=1)),
+            Verdict(snapshot("snap-d", "vol-1"), keep=False, reasons=NO_RULE, delete_after=GOES - timedelta(days=9)),
+            Verdict(snapshot("snap-h", "vol-1"), keep=True, reasons=("held by tag ebs-backup:Hold",)),
+            Verdict(snapshot("snap-z", "vol-1"), keep=True, reasons=("in the archive tier",)),
+        ),
+    ),
+    outcomes=(
+        Outcome(Status.CREATED, "vol-1", "CreateSnapshot", "snap-n", started_at=AT),
+        Outcome(Status.WITHDRAWN, "vol-1", "CreateTags", "snap-w", "daily 1 of 7"),
+        Outcome(Status.ANNOUNCED, "vol-1", "CreateTags", "snap-a", ", ".join(BEFORE)),
+        Outcome(Status.DELETED, "vol-1", "DeleteSnapshot", "snap-d", "kept by no rule"),
+    ),
+)
+# A slip in include_tags: both volumes in use are left out.
+NOTHING_SELECTED = RegionResult(
+    region="eu-west-3",
+    plan=Plan("eu-west-3", 0, skipped=(Skip("vol-1", "not included: no tag Bakcup=true"), Skip("vol-2", "so is this"))),
 )
 
 # Markup, quotes, letters from right to left, the marks that turn the direction around, control characters, a lone
@@ -158,6 +210,19 @@ def huge() -> Report:
     return reported(*results, uncovered=dict.fromkeys(names, bad))
 
 
-def run_before(days_ago: int, status: str = "completed", percent: float | None = 100.0) -> EarlierRun:
-    """Return an earlier run as the page's history has it."""
-    return EarlierRun(f"2026-11-{23 - days_ago:02}T03:00:00Z", status, percent)
+def run_before(
+    days_ago: int, status: str = "completed", percent: float | None = 100.0, **changes: Any
+) -> EarlierAttempt:
+    """Return the one attempt at an earlier run as the page's history has it."""
+    day = f"2026-11-{23 - days_ago:02}"
+    made = EarlierAttempt(
+        run_id=f"{day}T03:00:00Z",
+        started_at=f"{day}T03:00:04Z",
+        status=status,
+        covered_percent=percent,
+        created=4,
+        deleted=12,
+        of_chosen_regions=False,
+        path=f"{day.replace('-', '/')}/{day}T030000Z.{day}T030004Z-0123abcd.{status}.100.created-4.deleted-12",
+    )
+    return replace(made, **changes)

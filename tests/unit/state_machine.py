@@ -2,11 +2,13 @@
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ebs_backup.model.request import RequestError
 from sandbox.ec2 import Simulator
 
 Json = dict[str, Any]
@@ -31,21 +33,29 @@ class Bucket:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.closed: set[str] = set()
+        self.hidden = ""  # the pattern of keys that cannot be read
+        self.dies_after = ""  # the pattern of a key; the invocation that puts such an object ends right then
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:  # noqa: ARG002, N803
+    def put_object(self, *, Key: str, Body: bytes, IfNoneMatch: str = "", **_: str) -> None:  # noqa: N803
         self._admit("PutObject")
+        if IfNoneMatch and Key in self.objects:
+            raise _refusal("PreconditionFailed", "PutObject")
         self.objects[Key] = Body
+        if self.dies_after and re.search(self.dies_after, Key):
+            self.dies_after = ""
+            raise Killed
 
-    def get_object(self, *, Bucket: str, Key: str) -> Json:  # noqa: ARG002, N803
+    def get_object(self, *, Key: str, **_: str) -> Json:  # noqa: N803
         self._admit("GetObject")
-        if Key not in self.objects:
-            raise ClientError({"Error": {"Code": self.missing, "Message": "no"}}, "GetObject")
+        if Key not in self.objects or re.fullmatch(self.hidden, Key):
+            raise _refusal(self.missing, "GetObject")
         return {"Body": io.BytesIO(self.objects[Key])}
 
     def get_paginator(self, _: str) -> "Bucket":
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str, StartAfter: str) -> Iterator[Json]:  # noqa: ARG002, N803
+    def paginate(self, *, Prefix: str, StartAfter: str, **_: str) -> Iterator[Json]:  # noqa: N803
+        self._admit("ListObjectsV2")
         yield {
             "Contents": [{"Key": key} for key in sorted(self.objects) if key > StartAfter and key.startswith(Prefix)]
         }
@@ -56,7 +66,12 @@ class Bucket:
 
     def _admit(self, operation: str) -> None:
         if operation in self.closed:
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+            raise _refusal("AccessDenied", operation)
+
+
+def _refusal(code: str, operation: str) -> ClientError:
+    answer: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"RetryAttempts": 0}}
+    return ClientError(answer, operation)
 
 
 class StateMachine:
@@ -70,7 +85,7 @@ class StateMachine:
 
     def execute(self, event: object, name: str = "execution-1") -> Json:
         """Return what an execution ends with; raise ExecutionFailed as the last step's failure."""
-        begun = self._task({"step": "begin", "event": event, "execution": name}, attempts=1)
+        begun = self._task({"step": "begin", "event": event, "execution": name}, attempts=ATTEMPTS)
         visits = [self._region(begun["run"], region) for region in begun["regions"]]
         return self._task({"step": "finish", "run": begun["run"], "visits": visits}, attempts=1)
 
@@ -93,9 +108,10 @@ class StateMachine:
         try:
             answer: Json = json.loads(json.dumps(self._function(json.loads(json.dumps(payload)))))
         except (Exception, Killed) as error:
-            if attempts > 1:
+            if attempts > 1 and not (payload["step"] == "begin" and isinstance(error, RequestError)):
                 self._ec2.clock.advance(60)
-                return self._task(payload | {"retries": payload["retries"] + 1}, attempts=attempts - 1)
+                counted = {"retries": payload["retries"] + 1} if "retries" in payload else {}
+                return self._task(payload | counted, attempts=attempts - 1)
             if isinstance(error, Killed):
                 raise ExecutionFailed(
                     "Sandbox.Timedout", '{"errorMessage": "Task timed out", "errorType": "x"}'

@@ -1,12 +1,13 @@
 """The whole function, against the simulated EC2."""
 
 import json
-from dataclasses import asdict
+import logging
 from typing import Any
 
 import pytest
 
 from ebs_backup import handler
+from ebs_backup.aws import s3
 from ebs_backup.aws.s3 import StoreError
 from ebs_backup.handler import lambda_handler
 from ebs_backup.model.deployment import DeploymentError
@@ -21,6 +22,7 @@ from sandbox.ec2 import Fault, Request, Simulator
 from tests.unit.builders import RUN
 from tests.unit.conftest import Connect, SimulatedTime
 from tests.unit.estates import add_instance, add_snapshots, add_volumes
+from tests.unit.state_machine import Bucket, Killed
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "time": RUN, "detail": {}}
 
@@ -78,6 +80,7 @@ def test_region_enabled_since_the_last_run_is_visited(function: Function, ec2: S
     function.invoke()
     ec2.regions["ap-east-1"].opt_in_status = "opted-in"
 
+    ec2.clock.advance(24 * 3600)
     function.invoke(TICK | {"time": "2026-11-24T03:00:00Z"})
 
     assert _snapshots(ec2, "ap-east-1") == ["vol-1"]
@@ -232,6 +235,61 @@ def test_dry_run_plans_the_same_and_changes_nothing(function: Function, ec2: Sim
     assert function.invoke({"run_id": "now"})["totals"]["created"] == 3
 
 
+@pytest.mark.parametrize(
+    ("event", "expires"),
+    [
+        (TICK, True),
+        (TICK | {"time": "1970-01-01T00:00:00Z"}, False),
+        ({}, False),
+        ({"run_id": RUN}, False),
+        ({"expire": False}, False),
+        ({"expire": True}, True),
+    ],
+)
+def test_run_expires_only_as_scheduled_or_asked(
+    function: Function, ec2: Simulator, event: dict[str, object], expires: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_volumes(ec2, 1)
+    add_snapshots(ec2, "vol-0000", days=5, terms="keep 1 last")  # of which 3 were announced long ago
+    function.deploy(retention={"last": 1})
+    before = set(ec2.regions["eu-west-1"].snapshots)
+
+    with caplog.at_level(logging.INFO):
+        made = function.invoke(event)
+
+    gone = before - ec2.regions["eu-west-1"].snapshots.keys()
+    announced = [s for s in ec2.regions["eu-west-1"].snapshots.values() if "ebs-backup:DeleteAfter" in s.tags]
+    assert (made["totals"]["created"], len(gone)) == (1, 3 if expires else 0)
+    assert len(announced) == (1 if expires else 3)
+    assert ("run_expires_nothing" in [record.message for record in caplog.records]) != expires
+
+
+@pytest.mark.parametrize("event", [{"dry_run": True}, {"dry_run": True, "expire": True}])
+def test_dry_run_shows_what_a_scheduled_run_would_expire(
+    function: Function, ec2: Simulator, event: dict[str, object]
+) -> None:
+    add_volumes(ec2, 1)
+    add_snapshots(ec2, "vol-0000", days=5, terms="keep 1 last")
+    function.deploy(retention={"last": 1})
+
+    planned = function.invoke(event)["regions"]["eu-west-1"]["planned"]
+
+    assert planned == {"CreateSnapshot": 1, "announce": 1, "DeleteSnapshot": 3}
+
+
+def test_runs_by_hand_push_out_no_snapshot(function: Function, ec2: Simulator) -> None:
+    add_volumes(ec2, 3)
+    add_snapshots(ec2, "vol-0000", days=3, kept=3)
+    function.deploy(retention={"last": 3})
+    before = dict(ec2.regions["eu-west-1"].snapshots)
+
+    for n in range(5):
+        function.invoke({"run_id": f"by-hand-{n}", "expire": n % 2 == 0})
+        ec2.clock.advance(3600)
+
+    assert before.items() <= ec2.regions["eu-west-1"].snapshots.items()
+
+
 def test_manual_call_can_be_narrowed_to_regions(function: Function, ec2: Simulator) -> None:
     add_volumes(ec2, 1, "eu-west-1")
     add_volumes(ec2, 1, "eu-west-2")
@@ -270,21 +328,17 @@ def test_run_fails_when_regions_cannot_be_listed(function: Function, ec2: Simula
 def test_report_is_stored_unless_it_was_a_dry_run(
     function: Function, ec2: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored: list[tuple[Any, ...]] = []
-
-    def keep(*given: Any) -> str:
-        stored.append(given)
-        return "key"
-
-    monkeypatch.setattr(publish, "store", keep)
+    bucket = Bucket()
+    monkeypatch.setattr(s3, "_client", lambda: bucket)
     function.deploy(report_bucket="reports", report_prefix="nightly/reports/")
     add_volumes(ec2, 1)
 
     function.invoke({"dry_run": True})
     made = function.invoke()
 
-    ((bucket, prefix, report, _),) = stored
-    assert (bucket, prefix, asdict(report)) == ("reports", "nightly/reports/", made)
+    (key,) = [key for key in bucket.objects if key.endswith(".created-1.deleted-0.json")]
+    assert key.startswith("nightly/reports/2026/11/23/2026-11-23T030000Z.2026-11-23T030005Z-")
+    assert bucket.json(key) == json.loads(json.dumps(made))
 
 
 def test_run_fails_when_its_report_cannot_be_stored(
@@ -298,7 +352,8 @@ def test_run_fails_when_its_report_cannot_be_stored(
     add_volumes(ec2, 1)
 
     with pytest.raises(
-        RunFailed, match=r"0 of 1 volumes.*\n- the report could not be stored: r1.json could not be stored in reports"
+        RunFailed,
+        match=r"the one volume has its snapshot\n- the report could not be stored: r1.json could not be stored",
     ):
         function.invoke()
 
@@ -317,7 +372,7 @@ def test_metrics_are_printed_a_document_a_line(
     assert all(document["SnapshotsCreateStarted"] == 2 and "_aws" in document for document in documents)
 
 
-def test_run_of_some_regions_stores_and_measures_nothing(
+def test_run_of_some_regions_that_changes_nothing_leaves_nothing(
     function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publish, "store", lambda *_: pytest.fail("stored"))
@@ -348,7 +403,15 @@ def test_coverage_counts_recovery_points_of_any_maker(function: Function, ec2: S
 
 
 @pytest.mark.parametrize(
-    ("deployment", "event", "error"), [({"nmae": "x"}, TICK, DeploymentError), ({}, {"dryrun": True}, RequestError)]
+    ("deployment", "event", "error"),
+    [
+        ({"nmae": "x"}, TICK, DeploymentError),
+        ({}, {"dryrun": True}, RequestError),
+        ({}, TICK | {"dry_run": True, "regions": ["us-east-1"]}, RequestError),
+        ({}, TICK | {"time": "2026-11-24T03:00:00Z"}, RequestError),
+        ({}, {"run_id": "2026-11-24T03:00:00Z"}, RequestError),
+        ({}, TICK | {"step": "visit"}, RequestError),
+    ],
 )
 def test_bad_input_is_refused_before_the_first_call(
     function: Function, ec2: Simulator, deployment: dict[str, object], event: object, error: type[Exception]
@@ -383,3 +446,58 @@ def test_home_region_is_visited_first(function: Function, monkeypatch: pytest.Mo
 
     assert started[0] == "us-west-2"
     assert list(report["regions"]) == sorted(report["regions"])
+
+
+# --- deletions are on record before they take place ---
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    made = Bucket()
+    monkeypatch.setattr(s3, "_client", lambda: made)
+    return made
+
+
+def _with_due_snapshots(function: Function, ec2: Simulator) -> list[str]:
+    function.deploy(
+        regions=["eu-west-1"], retention={"last": 2}, report_bucket="reports", report_prefix="nightly/reports/"
+    )
+    return add_snapshots(ec2, "vol-gone", days=4)[2:]
+
+
+def _on_record(bucket: Bucket) -> list[str]:
+    lines = [line for key, text in bucket.objects.items() if key.endswith(".jsonl") for line in text.splitlines()]
+    return sorted(c["snapshot_id"] for line in lines if (c := json.loads(line))["change"] == "about_to_delete")
+
+
+def test_crash_while_deleting_leaves_the_deletions_on_record(
+    function: Function, ec2: Simulator, bucket: Bucket
+) -> None:
+    due = _with_due_snapshots(function, ec2)
+    bucket.dies_after = r"\.changes\.jsonl$"
+
+    with pytest.raises(Killed):
+        function.invoke()
+
+    assert _on_record(bucket) == due
+    assert set(due) <= ec2.regions["eu-west-1"].snapshots.keys()
+
+
+def test_nothing_is_deleted_that_could_not_be_recorded(function: Function, ec2: Simulator, bucket: Bucket) -> None:
+    due = _with_due_snapshots(function, ec2)
+    bucket.closed.add("PutObject")
+
+    with pytest.raises(RunFailed, match="not deleted, since this could not be recorded first"):
+        function.invoke()
+
+    assert set(due) <= ec2.regions["eu-west-1"].snapshots.keys()
+
+
+def test_deletions_are_on_record_twice(function: Function, ec2: Simulator, bucket: Bucket) -> None:
+    due = _with_due_snapshots(function, ec2)
+
+    made = function.invoke()
+
+    assert made["totals"]["deleted"] == 2
+    assert _on_record(bucket) == due
+    assert sum(b'"change": "deleted"' in text for text in bucket.objects.values()) == 1

@@ -14,7 +14,7 @@ from ebs_backup.apply.queue import Task, WorkQueue
 from ebs_backup.apply.recovery import MAX_ATTEMPTS, GiveUp, give_up_create
 from ebs_backup.apply.region_run import RegionRun
 from ebs_backup.aws.error import Ec2Error
-from ebs_backup.model.tags import creation_tags, label, tag_key
+from ebs_backup.model.tags import creation_tags, description, tag_key
 from ebs_backup.model.values import Create, Outcome, Snapshot, Status, Volume
 from ebs_backup.plan.creates import completion, one_by_one
 
@@ -90,11 +90,18 @@ class Creator:
     def _create(self, task: Task, create: Create) -> None:
         tags = creation_tags(self.run.deployment, create, self.run.region.name, self.run.run_id)
         asked = self.look.without_newcomers(create)
-        snapshots = self.run.region.create(asked, task.operation, tags, label(create, self.run.run_id))
+        snapshots = self.run.region.create(
+            asked, task.operation, tags, description(self.run.deployment, create, self.run.run_id)
+        )
         self.queue.accepted(task.operation)
         self.look.created()
         why = create.reason if create.instead_of_set else ""
-        self.outcomes.add(*(Outcome(Status.CREATED, s.volume_id, task.operation, s.id, why) for s in snapshots))
+        self.outcomes.add(
+            *(
+                Outcome(Status.CREATED, s.volume_id, task.operation, s.id, why, started_at=s.started_at)
+                for s in snapshots
+            )
+        )
         self._complete(replace(snapshot, tags=tags) for snapshot in snapshots)
         made = {snapshot.volume_id for snapshot in snapshots}
         left = [volume for volume in create.volumes if volume.id not in made]

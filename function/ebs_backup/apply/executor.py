@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ebs_backup.apply.creator import Creator
 from ebs_backup.apply.look import Look
 from ebs_backup.apply.outcomes import Outcomes
-from ebs_backup.apply.queue import Task, WorkQueue
+from ebs_backup.apply.queue import Task, Work, WorkQueue
 from ebs_backup.apply.recovery import GiveUp, Retry, SlowDown, after
 from ebs_backup.apply.region_run import RegionRun
 from ebs_backup.aws.clients import MAX_CONNECTIONS
@@ -22,7 +22,9 @@ from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.codes import Kind, meaning
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.limits import Limit
-from ebs_backup.model.values import CREATING, Action, Create, Delete, Outcome, Plan, Problem, Status, Tag
+from ebs_backup.model.tags import announcing_tags
+from ebs_backup.model.values import CREATING, Announce, Create, Delete, Outcome, Plan, Problem, Status, Tag
+from ebs_backup.plan.announcements import Announcements, together
 
 log = logging.getLogger(__name__)
 
@@ -54,16 +56,17 @@ class Executor:
         That many workers do it at most; without a number as many as can make all the requests that EC2 takes a second.
         """
         self._creator.begin([action for action in plan.actions if isinstance(action, Create)], observed_at)
-        self._do([action for action in plan.actions if not isinstance(action, Delete)], workers)
+        self._do([action for action in plan.actions if isinstance(action, (Create, Tag))], workers)
         return self._outcomes.all()
 
     def expire(self, plan: Plan, workers: int | None = None) -> tuple[Outcome, ...]:
-        """Delete, after `back_up`, what a plan deletes; return what came of both."""
+        """Announce and delete, after `back_up`, what a plan does; return what came of all."""
         deletes = [action for action in plan.actions if isinstance(action, Delete)]
-        self._do(self._without_those_of_failed_backups(deletes), workers)
+        announces = together(action for action in plan.actions if isinstance(action, Announce))
+        self._do([*announces, *self._without_those_of_failed_backups(deletes)], workers)
         return self._outcomes.all()
 
-    def _do(self, actions: Sequence[Action], workers: int | None) -> None:
+    def _do(self, actions: Sequence[Work], workers: int | None) -> None:
         if not actions:
             return
         self._queue.put(actions)
@@ -103,11 +106,17 @@ class Executor:
                 if given_up := self._creator.attempt(task, create):
                     self._give_up(task, given_up)
             case Tag() as tag:
-                self._run.region.tag(tag.snapshot_id, tag.tags)
-                self._queue.accepted(task.operation)
-                self._outcomes.end(tag, Status.TAGGED)
+                self._tag(task, [tag.snapshot_id], tag.tags, Status.TAGGED)
+            case Announcements() as some:
+                status = Status.ANNOUNCED if some.delete_after else Status.WITHDRAWN
+                self._tag(task, some.snapshot_ids, announcing_tags(self._run.deployment, some.delete_after), status)
             case Delete() as delete:
                 self._delete(task, delete)
+
+    def _tag(self, task: Task, snapshot_ids: Sequence[str], tags: Mapping[str, str], status: Status) -> None:
+        self._run.region.tag(snapshot_ids, tags)
+        self._queue.accepted(task.operation)
+        self._outcomes.end(task.action, status)
 
     def _delete(self, task: Task, delete: Delete) -> None:
         if accounts := self._run.region.shared_with(delete.snapshot_id):

@@ -3,6 +3,7 @@
 import logging
 
 from ebs_backup.model.values import Action, Create, Outcome, Problem, Status
+from ebs_backup.plan.announcements import Announcements
 
 log = logging.getLogger(__name__)
 
@@ -11,6 +12,8 @@ _EVENTS = {
     Status.ALREADY_THERE: (logging.INFO, "snapshot_found"),
     Status.TAGGED: (logging.DEBUG, "snapshot_tagged"),
     Status.DELETED: (logging.INFO, "snapshot_deleted"),
+    Status.ANNOUNCED: (logging.INFO, "deletion_announced"),
+    Status.WITHDRAWN: (logging.INFO, "announcement_withdrawn"),
     Status.KEPT: (logging.INFO, "snapshot_kept"),
     Status.SKIPPED: (logging.INFO, "volume_skipped"),
     Status.SET_REFUSED: (logging.WARNING, "set_refused"),
@@ -37,10 +40,15 @@ class Outcomes:
             level, event = _EVENTS[outcome.status]
             log.log(level, event, extra=_log_fields(self._region, outcome))
 
-    def end(self, action: Action, status: Status, reason: str = "", problem: Problem | None = None) -> None:
+    def end(
+        self, action: Action | Announcements, status: Status, reason: str = "", problem: Problem | None = None
+    ) -> None:
         """Keep and log that an action ended the same way for each of its volumes."""
         if isinstance(action, Create):
             self.add(*(Outcome(status, v.id, action.operation, None, reason, problem) for v in action.volumes))
+        elif isinstance(action, Announcements):
+            for each in action.each:
+                self.end(each, status, reason or each.reason, problem)
         else:
             self.add(Outcome(status, action.volume_id, action.operation, action.snapshot_id, reason, problem))
 

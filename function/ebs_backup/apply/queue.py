@@ -13,6 +13,10 @@ from ebs_backup.apply.pacing import TokenBucket
 from ebs_backup.aws.clock import Clock
 from ebs_backup.model.limits import Limit
 from ebs_backup.model.values import CREATING, Action, Problem
+from ebs_backup.plan.announcements import Announcements
+
+# What a task is about.
+Work = Action | Announcements
 
 
 class Priority(Enum):
@@ -21,7 +25,7 @@ class Priority(Enum):
     SET = ("CreateSnapshots",)  # goes by one operation only, and brings further work: its tags
     SINGLE = ("CreateSnapshot",)  # goes by one operation only, too
     EITHER = CREATING  # takes whichever operation the others leave: then both creating ones end at the same moment
-    TAGS = ("CreateTags",)  # can wait until the snapshots are made
+    TAGS = ("CreateTags",)  # can wait until the snapshots are made; announcements go by it too
     DELETION = ("DeleteSnapshot",)  # can wait for all the others
 
 
@@ -56,7 +60,7 @@ class Task:
 
     not_before: float
     sequence: int
-    action: Action = field(compare=False)
+    action: Work = field(compare=False)
     operation: str = field(default="", compare=False)
     taken_at: float = field(default=0.0, compare=False)
     attempt: int = field(default=1, compare=False)
@@ -79,7 +83,7 @@ class WorkQueue:
         self._sequence = 0
         self._running = 0
 
-    def put(self, actions: Iterable[Action], *, lost_at: float | None = None) -> None:
+    def put(self, actions: Iterable[Work], *, lost_at: float | None = None) -> None:
         """Add actions that may start at once; `lost_at` is when an answer was lost that may be about them."""
         with self._changed:
             for action in actions:
@@ -135,7 +139,7 @@ class WorkQueue:
             else:
                 self._buckets[operation].put_back()
 
-    def coming(self, operation: str, count: int) -> list[Action]:
+    def coming(self, operation: str, count: int) -> list[Work]:
         """Return the actions that come next and may go by an operation, without taking them."""
         with self._changed:
             lines = self._lines_by(operation)
@@ -171,7 +175,7 @@ class WorkQueue:
         task.operation, task.taken_at = choice.operation, now
         return task
 
-    def _line(self, action: Action) -> list[Task]:
+    def _line(self, action: Work) -> list[Task]:
         return self._lines[Priority(action.operations)]
 
     def _lines_by(self, *operations: str) -> list[list[Task]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.codes import Kind, meaning
 from ebs_backup.model.values import Action, Create, Delete, Problem, Status, Tag
+from ebs_backup.plan.announcements import Announcements
 from ebs_backup.plan.creates import one_by_one
 
 MAX_ATTEMPTS = 5
@@ -40,11 +41,11 @@ class GiveUp:
     status: Status | None
     reason: str = ""
     problem: Problem | None = None
-    instead: tuple[Create, ...] = ()
+    instead: tuple[Create | Announcements, ...] = ()
     region_full: bool = False
 
 
-def after(error: Ec2Error, action: Action, attempt: int, *, sent: bool) -> SlowDown | Retry | GiveUp:
+def after(error: Ec2Error, action: Action | Announcements, attempt: int, *, sent: bool) -> SlowDown | Retry | GiveUp:
     """Return what an error at an attempt, counted from 1, leads to.
 
     An error came either in answer to the action's own request (`sent`), or before: to the look that goes first.
@@ -55,6 +56,8 @@ def after(error: Ec2Error, action: Action, attempt: int, *, sent: bool) -> SlowD
     # After a lost answer there is always one look more: the work may have been done.
     looks_again = isinstance(action, Create) and error.kind is Kind.AMBIGUOUS
     if seconds is None or (attempt >= MAX_ATTEMPTS and not looks_again):
+        if isinstance(action, Announcements) and len(action.each) > 1:  # EC2 may object to one of them only
+            return GiveUp(None, problem=error.problem, instead=action.one_by_one())
         return _give_up(error, action)
     return Retry(seconds, counts=_counts(error, action, sent=sent))
 
@@ -73,7 +76,7 @@ def give_up_create(create: Create, problem: Problem) -> GiveUp:
     return GiveUp(Status.SET_REFUSED, problem=problem, instead=one_by_one(create.volumes, reason))
 
 
-def _seconds_until_it_may_succeed(error: Ec2Error, action: Action, attempt: int) -> float | None:
+def _seconds_until_it_may_succeed(error: Ec2Error, action: Action | Announcements, attempt: int) -> float | None:
     """Return after how many seconds the same action may succeed, or None if it never will."""
     if error.kind in (Kind.AMBIGUOUS, Kind.THROTTLED):
         return SOON
@@ -84,7 +87,7 @@ def _seconds_until_it_may_succeed(error: Ec2Error, action: Action, attempt: int)
     return meaning(error.code).wait_seconds
 
 
-def _counts(error: Ec2Error, action: Action, *, sent: bool) -> bool:
+def _counts(error: Ec2Error, action: Action | Announcements, *, sent: bool) -> bool:
     """Tell whether an error counts as an attempt.
 
     Throttling does not, and a look that failed before anything was created does not. Snapshots that are pending
@@ -95,7 +98,7 @@ def _counts(error: Ec2Error, action: Action, *, sent: bool) -> bool:
     return error.kind is not Kind.THROTTLED and not only_looked and not elsewhere
 
 
-def _give_up(error: Ec2Error, action: Action) -> GiveUp:
+def _give_up(error: Ec2Error, action: Action | Announcements) -> GiveUp:
     problem = error.problem
     match action:
         case Create() if error.code == "InvalidVolume.NotFound" and not action.is_set:
@@ -105,12 +108,12 @@ def _give_up(error: Ec2Error, action: Action) -> GiveUp:
             return replace(give_up_create(action, problem), region_full=full)
         case Delete() if error.kind is Kind.GONE:
             return GiveUp(Status.DELETED, "somebody else deleted it")
-        case Tag() if error.kind is Kind.GONE:
+        case Tag() | Announcements() if error.kind is Kind.GONE:
             return GiveUp(Status.SKIPPED, "somebody else deleted it")
         case Delete() if error.kind is Kind.REFUSED:
             return GiveUp(Status.KEPT, f"EC2 refuses to delete it: {error.code}", problem)
     return GiveUp(Status.FAILED, problem=problem)
 
 
-def _is_set(action: Action) -> bool:
+def _is_set(action: Action | Announcements) -> bool:
     return isinstance(action, Create) and action.is_set

@@ -20,6 +20,7 @@ from ebs_backup.aws.clients import ec2_client
 from ebs_backup.aws.clock import Clock
 from ebs_backup.aws.error import Ec2Error
 from ebs_backup.model.codes import Kind, kind_of
+from ebs_backup.model.origin import origin_in
 from ebs_backup.model.time_budget import GRACE
 from ebs_backup.model.values import Attachment, Create, Snapshot, Volume
 
@@ -93,11 +94,23 @@ class Region:
         """Return those of the ids whose volume exists, in whatever state."""
         return frozenset(v.id for chunk in chunks(volume_ids) for v in self._each_volume({"volume-id": chunk}))
 
+    def is_gone(self, volume_id: str) -> bool:
+        """Tell whether EC2 says of a volume, asked for it by its id, that it does not exist.
+
+        That is a plainer word than an answer that leaves the volume out, which may be an incomplete one.
+        """
+        try:
+            self._read("describe_volumes", VolumeIds=[volume_id])
+        except Ec2Error as error:
+            if error.code == "InvalidVolume.NotFound":
+                return True
+            raise
+        return False
+
     def create(self, create: Create, operation: str, tags: Mapping[str, str], description: str) -> tuple[Snapshot, ...]:
         """Start the snapshots of a create, by one of its operations: EC2 makes all of a set's, or none."""
         common = {
-            # EC2 takes ASCII only in some descriptions; the Name tag has the same words as they are.
-            "Description": description.encode("ascii", "replace").decode(),
+            "Description": description,
             "TagSpecifications": [{"ResourceType": "snapshot", "Tags": _tag_list(tags)}],
         }
         if operation == "CreateSnapshot":
@@ -111,9 +124,9 @@ class Region:
         answer = self._call("create_snapshots", InstanceSpecification=instance, **common)
         return tuple(_snapshot(snapshot) for snapshot in answer["Snapshots"])
 
-    def tag(self, snapshot_id: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a snapshot, replacing the values of those it has."""
-        self._call("create_tags", Resources=[snapshot_id], Tags=_tag_list(tags))
+    def tag(self, snapshot_ids: Sequence[str], tags: Mapping[str, str]) -> None:
+        """Add tags to snapshots, all or none, replacing the values of those they have."""
+        self._call("create_tags", Resources=list(snapshot_ids), Tags=_tag_list(tags))
 
     def shared_with(self, snapshot_id: str) -> tuple[str, ...]:
         """Return the accounts that may restore a snapshot, or `all` for everybody."""
@@ -236,4 +249,6 @@ def _snapshot(raw: Any) -> Snapshot:
         size_gib=raw["VolumeSize"],
         tags=_tags(raw),
         storage_tier=intern(raw.get("StorageTier", "standard")),
+        origin=origin_in(raw.get("Description", "")),
+        completed_at=raw["CompletionTime"].astimezone(UTC) if "CompletionTime" in raw else None,
     )

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated
 
 from ebs_backup.model.limits import PUBLISHED, Limit
 from ebs_backup.model.reader import ReadError, Rule, at_least, read
 from ebs_backup.model.retention import GivenRetention, Retention
+from ebs_backup.model.terms import Terms, terms_of
 
 NO_RETENTION = Retention()
 
@@ -16,6 +18,14 @@ Count = Annotated[int, at_least(1)]
 Above0 = Annotated[float, Rule("above 0", lambda number: number > 0)]
 Burst = Annotated[float, at_least(1)]  # or no request could be made
 Operation = Annotated[str, Rule(f"among {', '.join(PUBLISHED)}", PUBLISHED.__contains__)]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket, and the account that it must belong to; empty if that is not known."""
+
+    name: str
+    account: str = ""
 
 
 class DeploymentError(ValueError):
@@ -38,18 +48,33 @@ class Deployment:
     snapshot_tags: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
     retention: GivenRetention = NO_RETENTION
-    max_deletions_per_run: Count = 1000
-    max_deletions_percent: Count = 50
+    confirmed_retention: str = ""
+    deletion_delay_days: Count = 3
     orphan_retention_days: Count | None = None
+    schedule_expression: str = ""
+    created_at: datetime | None = None
     recovery_point_objective_hours: Above0 = 26.0
     report_bucket: str = ""
+    account: str = ""
     report_prefix: str = ""
     rounds_prefix: str = ""
     # A Step Functions execution ends at 25,000 events. A round has some 10 of them, and as many as 40 regions share an
     # execution: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
     max_rounds: Count = 40
+    # When Step Functions ends an execution: as long as 48 rounds of 900 seconds, each with a minute for its end.
+    max_run_seconds: Count = 48 * 960
     request_rates: Mapping[Operation, Above0] = field(default_factory=dict)
     request_bursts: Mapping[Operation, Burst] = field(default_factory=dict)
+
+    @property
+    def bucket(self) -> Bucket:
+        """The bucket that reports go to."""
+        return Bucket(self.report_bucket, self.account)
+
+    @property
+    def terms(self) -> Terms:
+        """All that decides how long a snapshot is kept."""
+        return terms_of(self.retention, self.orphan_retention_days, self.schedule_expression)
 
     @property
     def limits(self) -> Mapping[str, Limit]:

@@ -6,6 +6,7 @@ A misspelt key or a wrong type would otherwise quietly leave volumes without a b
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from datetime import datetime
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ _SCALARS: Mapping[Any, _Scalar] = {
     bool: _Scalar("true or false", "flags", lambda value: type(value) is bool),
     int: _Scalar("a whole number", "whole numbers", lambda value: type(value) in (int, float) and value % 1 == 0),
     float: _Scalar("a number", "numbers", lambda value: type(value) in (int, float) and math.isfinite(value)),
+    datetime: _Scalar("a time in ISO 8601 with an offset", "times", lambda value: _time(value) is not None),
 }
 
 
@@ -60,7 +62,15 @@ def read_value(kind: Any, value: Any, where: str) -> Any:
     if kind not in _SCALARS:
         return _read_generic(kind, value, where)
     _check(_SCALARS[kind].holds(value), where, _SCALARS[kind].one, value)
-    return kind(value)
+    return _time(value) if kind is datetime else kind(value)
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return at if at.utcoffset() is not None else None
 
 
 def _read_generic(kind: Any, value: Any, where: str) -> Any:

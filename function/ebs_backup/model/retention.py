@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated
 
-from ebs_backup.model.reader import Rule, at_least
+from ebs_backup.model.reader import Rule
 
-Periods = Annotated[int, at_least(0)]
+# A snapshot's description has room for no larger numbers.
+MAX_PERIODS = 10_000
+Periods = Annotated[int, Rule(f"from 0 to {MAX_PERIODS}", lambda number: 0 <= number <= MAX_PERIODS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,23 @@ the creating call and nothing ever changes them afterwards; the role's IAM condi
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from ebs_backup.model.deployment import Deployment
+from ebs_backup.model.origin import Origin, describe
 from ebs_backup.model.values import Attachment, Create, Snapshot, Volume
 
 # EC2 takes at most 50 tags per resource and values of at most 256 characters (a description: 255):
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
 MAX_TAGS = 50
 MAX_LABEL = 255
+
+# A snapshot with this tag, whatever its value, is never deleted.
+HOLD_TAG = "Hold"
+# Says after which time, in ISO 8601 UTC, a snapshot may be deleted. It is empty where the announcement was withdrawn,
+# since the role may not take tags away.
+DELETE_AFTER_TAG = "DeleteAfter"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 # The value of the VolumeId tag of a snapshot whose own tags are still to come.
 PENDING = "pending"
@@ -34,6 +43,20 @@ def run_tag(deployment: Deployment, run_id: str) -> tuple[str, str]:
     return tag_key(deployment, "RunId"), run_id
 
 
+def announcing_tags(deployment: Deployment, delete_after: datetime | None) -> dict[str, str]:
+    """Return the tag that announces the deletion of a snapshot, or withdraws it."""
+    return {tag_key(deployment, DELETE_AFTER_TAG): f"{delete_after:{_TIME}}" if delete_after else ""}
+
+
+def delete_after(deployment: Deployment, snapshot: Snapshot) -> datetime | None:
+    """Return after which time a snapshot may be deleted; None unless a tag announces it in the form used here."""
+    try:
+        text = snapshot.tags.get(tag_key(deployment, DELETE_AFTER_TAG), "")
+        return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def creation_tags(deployment: Deployment, create: Create, region: str, run_id: str) -> dict[str, str]:
     """Return the tags of the creating call: all of them for one volume, the common ones for a set.
 
@@ -44,7 +67,9 @@ def creation_tags(deployment: Deployment, create: Create, region: str, run_id: s
     if not create.is_set:
         volume = create.volumes[0]
         return _completed(_own_tags(deployment, volume, run_id) | marks, deployment, volume.tags)
-    common = {"Name": label(create, run_id)} | _prefixed(deployment, VolumeId=PENDING, InstanceId=create.instance_id)
+    common = {"Name": _clipped(_subject(create), run_id)} | _prefixed(
+        deployment, VolumeId=PENDING, InstanceId=create.instance_id
+    )
     return _completed(common | marks, deployment, {})
 
 
@@ -76,18 +101,20 @@ def _of_another_volume(deployment: Deployment, snapshot: Snapshot) -> list[str]:
     return [key for key in snapshot.tags if key not in common]
 
 
-def label(create: Create, run_id: str) -> str:
-    """Return the words that describe what a create makes: the Name tag's and the description's."""
-    if create.is_set:
-        return _clipped(f"volumes of {create.instance_id}", run_id)
-    return _volume_label(create.volumes[0], run_id)
+def description(deployment: Deployment, create: Create, run_id: str) -> str:
+    """Return the description of what a create makes: what it is of, and the origin that proves whose it is."""
+    return describe(_subject(create), Origin(deployment.name, run_id, deployment.terms.words))
 
 
-def _volume_label(volume: Volume, run_id: str) -> str:
+def _subject(create: Create) -> str:
+    return f"volumes of {create.instance_id}" if create.is_set else _volume(create.volumes[0])
+
+
+def _volume(volume: Volume) -> str:
     at = _attachment(volume)
     place = f" {at.device} of {at.instance_id}" if at.instance_id else ""
     name = f"{volume.tags['Name']} " if volume.tags.get("Name") else ""
-    return _clipped(f"{name}{volume.id}{place}", run_id)
+    return f"{name}{volume.id}{place}"
 
 
 def _attachment(volume: Volume) -> Attachment:
@@ -102,7 +129,7 @@ def _clipped(what: str, run_id: str) -> str:
 
 def _own_tags(deployment: Deployment, volume: Volume, run_id: str) -> dict[str, str]:
     at = _attachment(volume)
-    return {"Name": _volume_label(volume, run_id)} | _prefixed(
+    return {"Name": _clipped(_volume(volume), run_id)} | _prefixed(
         deployment,
         VolumeId=volume.id,
         InstanceId=at.instance_id,

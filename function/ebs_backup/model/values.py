@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from ebs_backup.model.origin import Origin
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
@@ -44,7 +46,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot that this deployment made."""
+    """A snapshot; its origin is what its description says of its making."""
 
     id: str
     volume_id: str
@@ -53,6 +55,8 @@ class Snapshot:
     size_gib: int
     tags: Mapping[str, str] = field(default_factory=dict)
     storage_tier: str = "standard"
+    origin: Origin | None = None
+    completed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,15 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All snapshots of the deployment in one region, and the volumes that exist there, as far as it matters."""
+    """All snapshots of the deployment in one region, and the volumes that exist there, as far as it matters.
+
+    `newest` says of volumes that are gone when their newest snapshot was started, whoever made it.
+    """
 
     region: str
     snapshots: tuple[Snapshot, ...]
     volume_ids: frozenset[str] = frozenset()
+    newest: Mapping[str, datetime] = field(default_factory=dict)
 
 
 CREATING = ("CreateSnapshot", "CreateSnapshots")
@@ -128,8 +136,21 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class Announce:
+    """Mark a snapshot with the time after which it may be deleted; None withdraws the mark."""
+
+    snapshot_id: str
+    volume_id: str
+    reason: str
+    delete_after: datetime | None
+
+    operation = "CreateTags"
+    operations = (operation,)
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete a snapshot that no rule of the retention keeps."""
+    """Delete a snapshot that was announced, and that no rule of the retention keeps."""
 
     snapshot_id: str
     volume_id: str
@@ -139,7 +160,7 @@ class Delete:
     operations = (operation,)
 
 
-Action = Create | Tag | Delete
+Action = Create | Tag | Announce | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +173,13 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement on a snapshot: it stays or may go, and why."""
+    """The judgement on a snapshot: it stays or is due, and why; one that is due goes after a time, if announced."""
 
     snapshot: Snapshot
     keep: bool
     reasons: tuple[str, ...]
+    delete_after: datetime | None = None
+    gone: bool = False  # due only since its volume no longer exists
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +206,8 @@ class Status(StrEnum):
     ALREADY_THERE = "already_there"
     TAGGED = "tagged"
     DELETED = "deleted"
+    ANNOUNCED = "announced"
+    WITHDRAWN = "withdrawn"
     KEPT = "kept"  # a snapshot that was to be deleted, and must not or cannot be
     SKIPPED = "skipped"
     SET_REFUSED = "set_refused"  # EC2 would not make the set; the volume is tried by itself
@@ -209,3 +234,4 @@ class Outcome:
     snapshot_id: str | None = None
     reason: str = ""
     problem: Problem | None = None
+    started_at: datetime | None = None  # of a snapshot that was created

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ebs_backup.aws.ec2 import Region
 from ebs_backup.model.deployment import Deployment
-from ebs_backup.model.tags import ownership_tag, tag_key
+from ebs_backup.model.tags import DELETE_AFTER_TAG, HOLD_TAG, ownership_tag, tag_key
 from ebs_backup.model.values import Snapshot
 
 
@@ -16,7 +16,7 @@ def own_snapshots(region: Region, deployment: Deployment, *tags: tuple[str, str]
     """
     owned = _filter(*ownership_tag(deployment))
     key = tag_key(deployment, "VolumeId")
-    needed = {tag_key(deployment, word) for word in ("Policy", "RunId", "Region")} | {key}
+    needed = {tag_key(deployment, word) for word in ("Policy", "RunId", "Region", DELETE_AFTER_TAG, HOLD_TAG)} | {key}
     found: dict[str, Snapshot] = {}
     for filters in [owned | _filter(*tag) for tag in tags] or [owned]:
         for s in region.each_snapshot(filters):

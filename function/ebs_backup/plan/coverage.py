@@ -24,7 +24,18 @@ _WAIT = (
     "Nothing, unless it is still so after the next run: a snapshot of much new data, as a volume's first one is, can "
     "take hours."
 )
+_FIRST = (
+    "A run makes its first snapshot, unless it is a dry run: start one, or wait for the schedule. If such runs took "
+    "place, see why they made none."
+)
 _LOOK = "See whether the runs since then failed, or whether the schedule is rarer than the objective."
+
+_THAW = (
+    "Nothing can be restored from an archived snapshot until it is back from the archive, which takes up to 72 hours. "
+    "Restore one, or see that the runs make new ones."
+)
+# What a snapshot in a storage tier other than the standard one counts as, however it is with its state.
+ARCHIVED = "archived"
 
 _FAILED = (Status.FAILED, Status.UNFINISHED, Status.SKIPPED)
 
@@ -79,10 +90,14 @@ class RecoveryPointAge:
 
 
 def newest(snapshots: Iterable[Snapshot]) -> dict[tuple[str, str], Snapshot]:
-    """Return (volume id, state) -> the newest such snapshot: all that coverage needs to know of a history."""
+    """Return (volume id, state) -> the newest such snapshot: all that coverage needs to know of a history.
+
+    An archived snapshot's state is `ARCHIVED`: it restores nothing until somebody brings it back, in up to 72 hours.
+    https://docs.aws.amazon.com/ebs/latest/userguide/snapshot-archive.html
+    """
     found: dict[tuple[str, str], Snapshot] = {}
     for snapshot in snapshots:
-        key = (snapshot.volume_id, snapshot.state)
+        key = (snapshot.volume_id, snapshot.state if snapshot.storage_tier == "standard" else ARCHIVED)
         if key not in found or found[key].started_at < snapshot.started_at:
             found[key] = snapshot
     return found
@@ -152,11 +167,11 @@ def _measure(
     known: Mapping[tuple[str, str], Snapshot],
     outcome: Outcome | None,
 ) -> VolumeCoverage:
-    completed, pending = (known.get((volume.id, state)) for state in ("completed", "pending"))
+    completed, pending, archived = (known.get((volume.id, state)) for state in ("completed", "pending", ARCHIVED))
     since = completed.started_at if completed else volume.created_at or at
     age = max(0.0, (at - since).total_seconds() / HOUR)
     covered = age <= deployment.recovery_point_objective_hours
-    reason, what_to_do = ("", "") if covered else _reason(completed, pending, outcome)
+    reason, what_to_do = ("", "") if covered else _reason(completed, pending, archived, outcome)
     return VolumeCoverage(
         volume_id=volume.id,
         name=volume.tags.get("Name", ""),
@@ -168,7 +183,9 @@ def _measure(
     )
 
 
-def _reason(completed: Snapshot | None, pending: Snapshot | None, outcome: Outcome | None) -> tuple[str, str]:
+def _reason(
+    completed: Snapshot | None, pending: Snapshot | None, archived: Snapshot | None, outcome: Outcome | None
+) -> tuple[str, str]:
     """Say why a volume is not covered, as far as this run knows, and what to do about it."""
     if outcome and outcome.status in _FAILED:
         problem = outcome.problem
@@ -178,4 +195,8 @@ def _reason(completed: Snapshot | None, pending: Snapshot | None, outcome: Outco
         return f"its {'next' if completed else 'first'} snapshot was started by this run", _WAIT
     if pending:
         return f"snapshot pending since {pending.started_at:%Y-%m-%d %H:%M} UTC", _WAIT
-    return "its newest completed snapshot is too old" if completed else "it has no completed snapshot", _LOOK
+    if archived and not completed:
+        return f"its snapshots are archived, the newest is {archived.id}", _THAW
+    return (
+        ("its newest completed snapshot is too old", _LOOK) if completed else ("it has no completed snapshot", _FIRST)
+    )

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ebs_backup.model.deployment import Deployment
-from ebs_backup.model.tags import PENDING, completing_tags, ownership_tag, run_tag, tag_key
+from ebs_backup.model.origin import scheduled_time
+from ebs_backup.model.tags import PENDING, completing_tags, run_tag, tag_key
 from ebs_backup.model.values import Create, Plan, Snapshot, Tag, Volume, World
+from ebs_backup.plan.ownership import is_own
 from ebs_backup.plan.selection import select
 
 # CreateSnapshots refuses a longer list, and a list that names the root volume:
@@ -65,9 +67,13 @@ def snapshots_of_run(snapshots: Iterable[Snapshot], deployment: Deployment, run_
 
 
 def made_by_run(snapshots: Iterable[Snapshot], deployment: Deployment, run_id: str) -> list[Snapshot]:
-    """Return the snapshots of this run; one that ended in `error` is none."""
-    marks = {ownership_tag(deployment), run_tag(deployment, run_id)}
-    return [s for s in snapshots if s.state != "error" and marks <= s.tags.items()]
+    """Return the snapshots of this run; one that ended in `error` is none.
+
+    Neither is one that was started before the time of a scheduled run: somebody gave the id to another run too early.
+    """
+    mark, begun = run_tag(deployment, run_id), scheduled_time(run_id)
+    made = [s for s in snapshots if mark in s.tags.items() and s.state != "error" and is_own(s, deployment)]
+    return [s for s in made if begun is None or s.started_at >= begun]
 
 
 def completion(deployment: Deployment, snapshot: Snapshot, volume: Volume | None) -> Tag:
@@ -130,11 +136,12 @@ def _completions(world: World, deployment: Deployment) -> tuple[Tag, ...]:
     if not deployment.multi_volume_snapshots:
         return ()  # without sets the role may tag nothing that is there already
     volumes = {volume.id: volume for volume in world.volumes}
-    marks = {ownership_tag(deployment), (tag_key(deployment, "Region"), world.region)}
+    here = (tag_key(deployment, "Region"), world.region)
+    own = [s for s in world.snapshots if is_own(s, deployment) and here in s.tags.items() and s.state != "error"]
     return tuple(
         completion(deployment, snapshot, volumes.get(snapshot.volume_id))
-        for snapshot in sorted(world.snapshots, key=lambda s: s.id)
-        if marks <= snapshot.tags.items() and _lacks_tags(deployment, snapshot, volumes) and snapshot.state != "error"
+        for snapshot in sorted(own, key=lambda s: s.id)
+        if _lacks_tags(deployment, snapshot, volumes)
     )
 
 
@@ -142,7 +149,7 @@ def _lacks_tags(deployment: Deployment, snapshot: Snapshot, volumes: Mapping[str
     """Tell whether a snapshot has not the tags of its own volume.
 
     Those of a set have them to come. One can also bear another volume's, if its volume was attached to an instance
-    just before the only one there was snapshotted as a set of one. A copy is of no volume that exists.
+    just before the only one there was snapshotted as a set of one.
     """
     tagged = snapshot.tags.get(tag_key(deployment, "VolumeId"))
     return tagged == PENDING or (tagged != snapshot.volume_id and snapshot.volume_id in volumes)

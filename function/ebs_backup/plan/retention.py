@@ -1,22 +1,27 @@
 """Retention: which snapshots of a volume stay and which may go, each with its reason.
 
 Rules count the periods that have a completed snapshot and never ask the clock: a missed day heals, and a schedule that
-has stalled expires nothing. Knows nothing of selection, of runs, or of what EC2 will not delete.
+has stalled expires nothing. The period of a scheduled run is that of its scheduled time, however late EC2 starts the
+snapshot. A run by hand takes no place from a scheduled one. Knows nothing of selection or of what EC2 will not delete.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
+from ebs_backup.model.origin import scheduled_time
 from ebs_backup.model.retention import Retention
 from ebs_backup.model.values import Snapshot, Verdict
 
+# How late a run may start a snapshot that still stands for its scheduled time.
+LATEST = timedelta(days=1)
 NEWEST = "newest"
 NO_RETENTION = "no retention"
 NO_RULE = "kept by no rule"
 ENDED_IN_ERROR = "ended in error"
+VOLUME_GONE = "its volume is gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +32,29 @@ class Rule:
     period: Callable[[Snapshot], Hashable]
 
 
-def _utc(snapshot: Snapshot) -> datetime:
-    return snapshot.started_at.astimezone(UTC)
+def moment(snapshot: Snapshot) -> datetime:
+    """Return the time that a snapshot stands for, in UTC: the scheduled one of its run, else when it was started."""
+    return _scheduled(snapshot) or snapshot.started_at.astimezone(UTC)
+
+
+def is_by_hand(snapshot: Snapshot) -> bool:
+    """Tell whether a run by hand made a snapshot: one without a scheduled time, or one long after its time."""
+    return snapshot.origin is not None and _scheduled(snapshot) is None
+
+
+def _scheduled(snapshot: Snapshot) -> datetime | None:
+    """Return the scheduled time of a snapshot's run, unless it was started much later and is of another state."""
+    scheduled = scheduled_time(snapshot.origin.run_id) if snapshot.origin else None
+    return scheduled if scheduled and timedelta() <= snapshot.started_at - scheduled <= LATEST else None
 
 
 RULES = (
     Rule("last", lambda s: s.id),
-    Rule("hourly", lambda s: (_utc(s).date(), _utc(s).hour)),
-    Rule("daily", lambda s: _utc(s).date()),
-    Rule("weekly", lambda s: _utc(s).isocalendar()[:2]),
-    Rule("monthly", lambda s: (_utc(s).year, _utc(s).month)),
-    Rule("yearly", lambda s: _utc(s).year),
+    Rule("hourly", lambda s: (moment(s).date(), moment(s).hour)),
+    Rule("daily", lambda s: moment(s).date()),
+    Rule("weekly", lambda s: moment(s).isocalendar()[:2]),
+    Rule("monthly", lambda s: (moment(s).year, moment(s).month)),
+    Rule("yearly", lambda s: moment(s).year),
 )
 
 
@@ -46,21 +63,11 @@ def rules_of(retention: Retention) -> tuple[tuple[Rule, int], ...]:
     return tuple((rule, count) for rule in RULES if (count := retention.counts.get(rule.name)))
 
 
-def volume_id_of(snapshot: Snapshot, volume_tag: str) -> str:
-    """Return the volume a snapshot is of, going by the tag that names it, and without it by EC2's word.
-
-    EC2 gives a copy an arbitrary volume id; only the tag tells what it is a copy of:
-    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Snapshot.html
-    """
-    tagged = snapshot.tags.get(volume_tag, "")
-    return tagged if tagged.startswith("vol-") else snapshot.volume_id
-
-
-def by_volume(snapshots: Iterable[Snapshot], volume_tag: str) -> dict[str, tuple[Snapshot, ...]]:
+def by_volume(snapshots: Iterable[Snapshot]) -> dict[str, tuple[Snapshot, ...]]:
     """Return volume id -> its snapshots."""
     groups: dict[str, list[Snapshot]] = defaultdict(list)
     for snapshot in snapshots:
-        groups[volume_id_of(snapshot, volume_tag)].append(snapshot)
+        groups[snapshot.volume_id].append(snapshot)
     return {volume_id: tuple(group) for volume_id, group in sorted(groups.items())}
 
 
@@ -75,22 +82,19 @@ def judge(snapshots: Iterable[Snapshot], retention: Retention) -> tuple[Verdict,
     return tuple(_verdict(snapshot, reasons.get(snapshot.id)) for snapshot in newest_first)
 
 
-def judge_orphan(
-    snapshots: Iterable[Snapshot], retention: Retention, *, days: int | None, at: datetime
-) -> tuple[Verdict, ...]:
+def judge_orphan(snapshots: Iterable[Snapshot], retention: Retention, *, days: int | None) -> tuple[Verdict, ...]:
     """Return a verdict on each snapshot of a volume that no longer exists, newest first.
 
-    Nothing new comes to push the kept ones out, so that the rules would keep them for ever. They go together, the
-    newest too, once that has been there for that many days (None: never): until then a volume that somebody deleted by
-    mistake has all of its history.
+    Nothing new comes to push the kept ones out, so that the rules would keep them for ever. They are due together, the
+    newest too, unless `days` is None: then the rules alone decide. `days` are for the announcement: until then a volume
+    that somebody deleted by mistake has all of its history.
     """
     verdicts = judge(snapshots, retention)
-    alive = [v.snapshot.started_at for v in verdicts if v.snapshot.state != "error"]
-    if days is None or not retention.counts or not alive or (at - max(alive)).days < days:
+    if days is None or not retention.counts:
         return verdicts
-    reason = f"its volume is gone, and its newest snapshot at least {days} days old"
     return tuple(
-        replace(v, keep=False, reasons=(reason,)) if v.keep and v.snapshot.state == "completed" else v for v in verdicts
+        replace(v, keep=False, reasons=(VOLUME_GONE,), gone=True) if v.keep and v.snapshot.state == "completed" else v
+        for v in verdicts
     )
 
 
@@ -101,14 +105,22 @@ def kept(snapshots: Iterable[Snapshot], retention: Retention) -> Mapping[str, tu
     """
     if not retention.counts:
         return {snapshot.id: (NO_RETENTION,) for snapshot in _newest_first(snapshots)}
-    completed = _newest_first(s for s in snapshots if s.state == "completed")
-    reasons: dict[str, list[str]] = defaultdict(list)
-    for snapshot in completed[:1]:
-        reasons[snapshot.id].append(NEWEST)
-    for rule, count in rules_of(retention):
-        for n, snapshot in zip(range(1, count + 1), _newest_of_each_period(completed, rule), strict=False):
-            reasons[snapshot.id].append(f"{rule.name} {n} of {count}")
+    # One that is archived stays anyhow, and nobody restores from it within hours: it takes no place.
+    completed = _newest_first(s for s in snapshots if s.state == "completed" and s.storage_tier == "standard")
+    reasons = _kept(completed, retention)
+    for snapshot_id, why in _kept([s for s in completed if not is_by_hand(s)], retention).items():
+        reasons.setdefault(snapshot_id, [f"{reason}, without runs by hand" for reason in why])
     return {snapshot.id: tuple(reasons[snapshot.id]) for snapshot in completed if snapshot.id in reasons}
+
+
+def _kept(newest_first: Sequence[Snapshot], retention: Retention) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = defaultdict(list)
+    if newest_first:
+        reasons[max(newest_first, key=lambda s: (s.started_at, s.id)).id].append(NEWEST)
+    for rule, count in rules_of(retention):
+        for n, snapshot in zip(range(1, count + 1), _newest_of_each_period(newest_first, rule), strict=False):
+            reasons[snapshot.id].append(f"{rule.name} {n} of {count}")
+    return reasons
 
 
 def _verdict(snapshot: Snapshot, reasons: tuple[str, ...] | None) -> Verdict:
@@ -122,8 +134,8 @@ def _verdict(snapshot: Snapshot, reasons: tuple[str, ...] | None) -> Verdict:
 
 
 def _newest_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
-    """Sort by start; by id where two started together, so that no two runs see them differently."""
-    return sorted(snapshots, key=lambda s: (s.started_at, s.id), reverse=True)
+    """Sort by the time they stand for; by id where two are of the same, so that no two runs see them differently."""
+    return sorted(snapshots, key=lambda s: (moment(s), s.started_at, s.id), reverse=True)
 
 
 def _newest_of_each_period(newest_first: Iterable[Snapshot], rule: Rule) -> Iterator[Snapshot]:

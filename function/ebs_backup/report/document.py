@@ -2,15 +2,18 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request
 from ebs_backup.model.retention import in_words
+from ebs_backup.model.tags import HOLD_TAG, tag_key
 from ebs_backup.plan.coverage import coverage, recovery_point_age
+from ebs_backup.report.keys import Attempt, new_token
 from ebs_backup.report.region import RegionPart
 from ebs_backup.report.schema import MAX_LISTED, RegionReport, Report, ReportedProblem, Totals, added
+from ebs_backup.report.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +29,24 @@ class RunFailed(Exception):  # noqa: N818 - Lambda shows people the name as erro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run as a whole."""
+    """One attempt at a run as a whole; its token is eight hexadecimal digits that no other attempt has."""
 
     deployment: Deployment
     request: Request
     started_at: datetime
     duration_seconds: float
     regions: Sequence[RegionPart]
+    token: str = field(default_factory=new_token)
+
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt at the run that this one is."""
+        return Attempt(self.request.run_id, self.started_at, self.token)
+
+    @property
+    def changed_anything(self) -> bool:
+        """True if anything in the account is other than before."""
+        return any(part.changed_anything for part in self.regions)
 
     @property
     def failed(self) -> bool:
@@ -47,8 +61,11 @@ def report(run: Run) -> Report:
     return Report(
         deployment=run.deployment.name,
         retention=in_words(run.deployment.retention),
+        hold_tag=tag_key(run.deployment, HOLD_TAG),
         run_id=run.request.run_id,
         dry_run=run.request.dry_run,
+        chosen_regions=bool(run.request.regions),
+        expires=(run.request.expires or run.request.dry_run) and bool(run.deployment.retention.counts),
         status="failed" if run.failed else "completed",
         started_at=run.started_at.isoformat(timespec="seconds"),
         duration_seconds=round(run.duration_seconds, 3),
@@ -61,7 +78,7 @@ def report(run: Run) -> Report:
 
 
 def summary(run: Run) -> str:
-    """Return a few lines that say what a failed run left undone, and why."""
+    """Return a few lines that say what a failed run left undone, and why; first a brake, which waits for somebody."""
     unread = [f"{part.region}: {in_a_line(part.unread)}" for part in run.regions if part.unread]
     braked = [f"{part.region}: deletion brake: {part.brake}" for part in run.regions if part.brake]
     problems = [(part.region, p) for part in run.regions for p in part.failing_problems]
@@ -69,7 +86,7 @@ def summary(run: Run) -> str:
     more = len(unread) + len(braked) + sum(part.failures for part in run.regions) - MAX_LISTED
     rest = [f"and {more} more"] if more > 0 else []
     first = f"run {run.request.run_id} of {run.deployment.name}: {', '.join(_headings(run))}"
-    return "\n- ".join([first, *[*unread, *braked, *failed][:MAX_LISTED], *rest])
+    return "\n- ".join([first, *[*braked[:1], *unread, *braked[1:], *failed][:MAX_LISTED], *rest])
 
 
 def in_a_line(problem: ReportedProblem) -> str:
@@ -104,14 +121,30 @@ def _headings(run: Run) -> Iterable[str]:
     partly = sum(part.was_read for part in unread)
     wholly = len(unread) - partly
     braked = sum(part.brake is not None for part in run.regions)
-    missing = sum(part.without_snapshot for part in run.regions)
-    yield f"{missing} of {sum(part.report.selected for part in run.regions)} volumes have no snapshot of this run"
+    if told := _volumes(run):
+        yield told
     if wholly:
         yield f"{wholly} of {len(run.regions)} regions could not be read"
     if partly:
         yield f"{partly} of {len(run.regions)} regions could not be visited to the end"
     if braked:
-        yield f"nothing was deleted in {braked} regions"
+        yield f"the deletion brake held in {braked} of {len(run.regions)} regions"
+
+
+def _volumes(run: Run) -> str:
+    """Return how many volumes have no snapshot of this run; nothing where that is not known of a single one.
+
+    A dry run makes no snapshot, so there it returns how many volumes are selected.
+    """
+    selected = sum(part.report.selected for part in run.regions)
+    missing = sum(part.without_snapshot for part in run.regions)
+    if not selected:
+        return "" if any(part.unread for part in run.regions) else "no volume is selected"
+    if run.request.dry_run:
+        return f"dry run: {counted(selected, 'volume')} selected"
+    if missing:
+        return f"{missing} of {counted(selected, 'volume')} have no snapshot of this run"
+    return f"all {selected} volumes have their snapshot" if selected > 1 else "the one volume has its snapshot"
 
 
 def _log_region(event: str, part: RegionPart, **extra: object) -> None:

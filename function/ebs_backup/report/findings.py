@@ -53,14 +53,33 @@ def findings(report: Report) -> Iterator[Finding]:
         yield Finding(
             f"{counted(missing, 'volume')} {have} no completed snapshot of the last {objective}.", "uncovered"
         )
+    if selects_nothing(report):
+        in_use = sum(region.in_use for region in report.regions.values())
+        are = f"{counted(in_use, 'volume')} {'is' if in_use == 1 else 'are'}"
+        yield Finding(f"No volume is selected, though {are} in use: see include_tags and exclude_tags.", "coverage")
     yield from _unread(report)
     for operations, ending in ((CREATING, "created"), (DELETING, "deleted"), (TAGGING, "given all of its tags")):
         if count := failed(report.regions.values(), operations):
             words = ending if count == 1 else ending.replace("its", "their")
             yield Finding(f"{counted(count, 'snapshot')} could not be {words}.", "problems")
-    if braked := [name for name, region in report.regions.items() if region.deletion_brake]:
-        would = "would hold: nothing would be" if report.dry_run else "held: nothing was"
-        yield Finding(f"The deletion brake {would} deleted in {_named(braked)}.", "done")
+    yield from _deletions(report)
+
+
+def _deletions(report: Report) -> Iterator[Finding]:
+    if braked := {name: region.deletion_brake for name, region in report.regions.items() if region.deletion_brake}:
+        would = "would hold" if report.dry_run else "held"
+        first = next(iter(braked.values()))
+        yield Finding(f"The deletion brake {would} in {_named(list(braked))}: {first}.", "deletions")
+    if earlier := sum(region.before_deployment for region in report.regions.values()):
+        were = "was" if earlier == 1 else "were"
+        words = f"{counted(earlier, 'snapshot')} that no rule keeps {were} made before this deployment existed."
+        yield Finding(words, "deletions")
+
+
+def selects_nothing(report: Report) -> bool:
+    """Tell whether volumes are in use and a run of all regions selects none: a slip in a tag does that."""
+    regions = report.regions.values()
+    return not report.chosen_regions and not report.totals.selected and any(region.in_use for region in regions)
 
 
 def _unread(report: Report) -> Iterator[Finding]:

@@ -7,13 +7,28 @@ to one. Knows nothing of how outcomes came about, or of where a report goes.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from ebs_backup.model.codes import Kind, meaning
-from ebs_backup.model.values import CREATING, Action, Create, Outcome, Plan, Problem, Status, Verdict
+from ebs_backup.model.values import (
+    CREATING,
+    Action,
+    Announce,
+    Create,
+    Delete,
+    Outcome,
+    Plan,
+    Problem,
+    Status,
+    Verdict,
+)
 from ebs_backup.plan.coverage import VolumeCoverage, ages
+from ebs_backup.plan.expiry import BEFORE_DEPLOYMENT, stays_though_due
+from ebs_backup.report.changes import Change, changes, written
 from ebs_backup.report.schema import (
     MAX_LISTED,
     MAX_MESSAGE,
+    AnnouncedSnapshot,
     Counts,
     JudgedSnapshot,
     PlannedAction,
@@ -22,6 +37,7 @@ from ebs_backup.report.schema import (
     added,
 )
 
+_CHANGES = ("created", "tagged", "announced", "withdrawn", "deleted")
 UNDONE = (Status.FAILED, Status.UNFINISHED)
 DENIED = "denied"
 NOT_READ = "not_read"
@@ -29,7 +45,10 @@ NOT_READ = "not_read"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionResult:
-    """The result of a visit, in full: a plan and its outcomes, or the problem that kept the region from being read."""
+    """The result of a visit, in full: a plan and its outcomes, or the problem that kept the region from being read.
+
+    It `expires` unless a person started the run: then the plan announces and deletes nothing.
+    """
 
     region: str
     plan: Plan | None = None
@@ -37,6 +56,7 @@ class RegionResult:
     coverages: Sequence[VolumeCoverage] = ()
     problem: Problem | None = None
     dry_run: bool = False
+    expires: bool = False
     denial_expected: bool = False
     duration_seconds: float = 0.0
     api_calls: Counts = field(default_factory=dict)
@@ -59,6 +79,7 @@ class RegionPart:
     `was_read` tells whether the region could be read so far that there was a plan. `failures` counts what fails the
     run: the first of the report's problems about volumes. `without_snapshot` counts the volumes among them.
     `measured` counts the volumes whose coverage is known, and `ages` those with a recovery point by its age in hours.
+    `changes` are those that are not stored yet.
     """
 
     region: str
@@ -70,6 +91,7 @@ class RegionPart:
     without_snapshot: int = 0
     measured: int = 0
     ages: Mapping[float, int] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
 
     @property
     def unread(self) -> ReportedProblem | None:
@@ -99,7 +121,7 @@ class RegionPart:
     @property
     def changed_anything(self) -> bool:
         """True if the region is any further than before."""
-        return bool(self.report.created or self.report.tagged or self.report.deleted)
+        return any(getattr(self.report, count) for count in _CHANGES)
 
 
 def region_part(result: RegionResult, *, listed: int) -> RegionPart:
@@ -115,6 +137,7 @@ def region_part(result: RegionResult, *, listed: int) -> RegionPart:
         without_snapshot=len({o.volume_id for o in failures if o.operation in CREATING}),
         measured=len(result.coverages),
         ages=ages(result.coverages),
+        changes=tuple(changes(result.plan, result.outcomes)) if result.plan else (),
     )
     return _with_status(part)
 
@@ -123,26 +146,32 @@ def combined(earlier: RegionPart, later: RegionPart) -> RegionPart:
     """Combine the parts of two rounds, or of several each, in one region of one run.
 
     What was done adds up. What is left is as the later one found it, or the earlier if the later could not read the
-    region. What the later found already there, an earlier round may have made: that counts once, as created.
+    region. What the later found already there, an earlier round may have made: that counts once, as created. So it is
+    with what the later found announced.
     """
     first, last = earlier.report, later.report
     found = later if later.was_read else earlier
     already_there = max(0, last.already_there - first.created) if later.was_read else first.already_there
+    waiting = max(0, last.waiting - first.announced) if later.was_read else first.waiting
     report = replace(
         found.report,
         created=first.created + last.created,
         already_there=already_there,
         tagged=first.tagged + last.tagged,
+        announced=first.announced + last.announced,
+        waiting=waiting,
+        withdrawn=first.withdrawn + last.withdrawn,
         deleted=first.deleted + last.deleted,
         duration_seconds=round(first.duration_seconds + last.duration_seconds, 3),
         api_calls=dict(added([first.api_calls, last.api_calls])),
         throttled_calls=dict(added([first.throttled_calls, last.throttled_calls])),
         one_by_one_because=_most_frequent(added([first.one_by_one_because, last.one_by_one_because])),
         deleted_because=_most_frequent(added([first.deleted_because, last.deleted_because])),
+        changes=first.changes + last.changes,
     )
     if not later.was_read:
         report = _with_region_problem(report, last.problem)
-    return _with_status(replace(found, report=report))
+    return _with_status(replace(found, report=report, changes=earlier.changes + later.changes))
 
 
 # --- the report of a result ---
@@ -156,6 +185,7 @@ def _report(result: RegionResult, listed: int) -> RegionReport:
     )
     if result.plan:
         report = _with_outcomes(report, result, result.plan)
+        report = _with_announcements(report, result, result.plan)
         report = _with_coverage(report, result.coverages)
         report = _with_plan(report, result.plan, listed) if result.dry_run else report
     return _with_region_problem(report, _region_problem(result))
@@ -164,15 +194,19 @@ def _report(result: RegionResult, listed: int) -> RegionReport:
 def _with_outcomes(report: RegionReport, result: RegionResult, plan: Plan) -> RegionReport:
     by_status = Counter(outcome.status for outcome in result.outcomes)
     skipped = [skip.reason for skip in plan.skipped] + _reasons(result, Status.SKIPPED)
+    stays = [", ".join(v.reasons) for v in plan.verdicts if stays_though_due(v)]
     problems = _problems(result)
     return replace(
         report,
+        in_use=plan.selected + len(plan.skipped),
         selected=plan.selected,
         created=by_status[Status.CREATED],
         already_there=len(plan.already_there) + by_status[Status.ALREADY_THERE],
         tagged=by_status[Status.TAGGED],
+        announced=by_status[Status.ANNOUNCED],
+        withdrawn=by_status[Status.WITHDRAWN],
         deleted=by_status[Status.DELETED],
-        kept=by_status[Status.KEPT],
+        kept=by_status[Status.KEPT] + len(stays),
         skipped=len(skipped),
         failed=by_status[Status.FAILED],
         unfinished=by_status[Status.UNFINISHED],
@@ -181,9 +215,47 @@ def _with_outcomes(report: RegionReport, result: RegionResult, plan: Plan) -> Re
         skipped_because=_most_frequent(Counter(skipped)),
         one_by_one_because=_most_frequent(Counter(_reasons(result, Status.CREATED))),
         deleted_because=_most_frequent(Counter(_reasons(result, Status.DELETED))),
-        kept_because=_most_frequent(Counter(_reasons(result, Status.KEPT))),
+        kept_because=_most_frequent(Counter([*_reasons(result, Status.KEPT), *stays])),
         problems=tuple(_problem(result, outcome) for outcome in problems[:MAX_LISTED]),
         problems_not_listed=len(problems[MAX_LISTED:]),
+    )
+
+
+def _with_announcements(report: RegionReport, result: RegionResult, plan: Plan) -> RegionReport:
+    """Add what is announced once the run is through: by this run, or by an earlier one and not deleted by this one."""
+    new = {a.snapshot_id: a.delete_after for a in plan.actions if isinstance(a, Announce)}
+    if not result.dry_run:
+        made = {o.snapshot_id for o in result.outcomes if o.status is Status.ANNOUNCED}
+        new = {snapshot_id: after for snapshot_id, after in new.items() if snapshot_id in made}
+    goes_now = {a.snapshot_id for a in plan.actions if isinstance(a, Delete)}
+    due = [v for v in plan.verdicts if not v.keep]
+    waiting = sum(v.delete_after is not None and v.snapshot.id not in goes_now for v in due)
+    some = [_announced(v, after) for v in due if (after := v.delete_after or new.get(v.snapshot.id))]
+    some = sorted(
+        (each for each in some if each.snapshot_id not in goes_now),
+        key=lambda each: (each.delete_after, each.snapshot_id),
+    )
+    by_day = sorted(Counter(each.delete_after[:10] for each in some).items())
+    return replace(
+        report,
+        waiting=waiting,
+        announced_because=_most_frequent(Counter(each.reason for each in some)),
+        announced_by_day=dict(by_day[:MAX_LISTED]),
+        before_deployment=sum(BEFORE_DEPLOYMENT in v.reasons for v in due),
+        announcements=tuple(some[:MAX_LISTED]),
+        announcements_not_listed=len(some[MAX_LISTED:]),
+    )
+
+
+def _announced(verdict: Verdict, after: datetime) -> AnnouncedSnapshot:
+    snapshot = verdict.snapshot
+    reason = ", ".join(verdict.reasons)
+    return AnnouncedSnapshot(
+        snapshot.id,
+        snapshot.volume_id,
+        snapshot.started_at.isoformat(timespec="seconds"),
+        after.isoformat(timespec="seconds"),
+        reason,
     )
 
 
@@ -203,7 +275,7 @@ def _with_coverage(report: RegionReport, coverages: Sequence[VolumeCoverage]) ->
 def _with_plan(report: RegionReport, plan: Plan, listed: int) -> RegionReport:
     return replace(
         report,
-        planned=dict(Counter(action.operation for action in plan.actions)),
+        planned=dict(Counter(map(_planned_as, plan.actions))),
         actions=tuple(map(_action, plan.actions[:listed])),
         actions_not_listed=len(plan.actions[listed:]),
         verdicts=tuple(map(_judged, plan.verdicts[:listed])),
@@ -259,13 +331,22 @@ def _in_words(volume_id: str | None, snapshot_id: str | None, status: str, cause
 def _action(action: Action) -> PlannedAction:
     if isinstance(action, Create):
         return PlannedAction(action.operation, action.reason, tuple(volume.id for volume in action.volumes))
-    return PlannedAction(action.operation, action.reason, (action.volume_id,), action.snapshot_id)
+    after = written(action.delete_after) if isinstance(action, Announce) else None
+    return PlannedAction(action.operation, action.reason, (action.volume_id,), action.snapshot_id, after)
+
+
+def _planned_as(action: Action) -> str:
+    """Return what a planned action counts as: its operation, but CreateTags is for three ends."""
+    if isinstance(action, Announce):
+        return "announce" if action.delete_after else "withdraw"
+    return action.operation
 
 
 def _judged(verdict: Verdict) -> JudgedSnapshot:
     snapshot = verdict.snapshot
     started_at = snapshot.started_at.isoformat(timespec="seconds")
-    return JudgedSnapshot(snapshot.id, snapshot.volume_id, started_at, verdict.keep, verdict.reasons)
+    after = written(verdict.delete_after)
+    return JudgedSnapshot(snapshot.id, snapshot.volume_id, started_at, verdict.keep, verdict.reasons, after)
 
 
 def _reasons(result: RegionResult, status: Status) -> list[str]:

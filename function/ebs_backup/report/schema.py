@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReportedProblem:
-    """A failure of a volume or a snapshot, or of the region as a whole, which has neither id.
+    """A failure of a volume or a snapshot, or of the region as a whole, which has no id of either.
 
     `status` is the outcome's, `denied` for a denial that was expected, or `not_read` for the region as a whole.
     """
@@ -38,23 +38,36 @@ class ReportedProblem:
 
 @dataclass(frozen=True, slots=True)
 class PlannedAction:
-    """A call that a dry run would have made."""
+    """A call that a dry run would have made; `delete_after` is the time that an announcement would have said."""
 
     operation: str
     reason: str
     volume_ids: tuple[str, ...]
     snapshot_id: str | None = None
+    delete_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedSnapshot:
-    """A snapshot with its verdict."""
+    """A snapshot with its verdict; `delete_after` is the time that it is announced for, if it is."""
 
     snapshot_id: str
     volume_id: str
     started_at: str
     keep: bool
     reasons: tuple[str, ...]
+    delete_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedSnapshot:
+    """A snapshot that a later run deletes, if it finds it due still, and when at the earliest."""
+
+    snapshot_id: str
+    volume_id: str
+    started_at: str
+    delete_after: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +78,9 @@ class Totals:
     created: int = 0
     already_there: int = 0
     tagged: int = 0
+    announced: int = 0
+    waiting: int = 0
+    withdrawn: int = 0
     deleted: int = 0
     kept: int = 0
     skipped: int = 0
@@ -82,15 +98,22 @@ class RegionReport(Totals):
     api_calls: Counts = field(default_factory=dict)
     throttled_calls: Counts = field(default_factory=dict)
     failed_by_operation: Counts = field(default_factory=dict)
+    in_use: int = 0
     covered: int = 0
     oldest_recovery_point_hours: float | None = None
     recovery_points_by: Counts = field(default_factory=dict)
     skipped_because: Counts = field(default_factory=dict)
     one_by_one_because: Counts = field(default_factory=dict)
+    announced_because: Counts = field(default_factory=dict)
+    announced_by_day: Counts = field(default_factory=dict)
+    before_deployment: int = 0
     deleted_because: Counts = field(default_factory=dict)
     kept_because: Counts = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
     problems: tuple[ReportedProblem, ...] = ()
     problems_not_listed: int = 0
+    announcements: tuple[AnnouncedSnapshot, ...] = ()
+    announcements_not_listed: int = 0
     uncovered: tuple[VolumeCoverage, ...] = ()
     uncovered_not_listed: int = 0
     # Empty unless the run is a dry run:
@@ -113,8 +136,11 @@ class Report:
     schema: int = SCHEMA
     deployment: str
     retention: str
+    hold_tag: str
     run_id: str
     dry_run: bool
+    chosen_regions: bool
+    expires: bool
     status: str
     started_at: str
     duration_seconds: float

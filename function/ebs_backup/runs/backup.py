@@ -18,6 +18,8 @@ from ebs_backup.runs.visit import Visitor
 
 log = logging.getLogger(__name__)
 
+EXPIRES_NOTHING = "made by hand without expire, or by a scheduled event of more than a day ago"
+
 # How many actions a dry run's report lists, and how many verdicts, over all regions.
 MAX_ACTIONS = 1500
 
@@ -70,5 +72,8 @@ def begin(
         except Ec2Error as error:
             raise RunFailed(f"cannot look up the account's regions (`regions` can name them): {error}") from None
     regions = regions_to_visit(deployment, request, enabled)
-    log.info("run_started", extra={"policy": deployment.name, "run_id": request.run_id, "regions": regions})
+    about = {"policy": deployment.name, "run_id": request.run_id, "regions": regions, "expires": request.expires}
+    log.info("run_started", extra=about)
+    if not (request.expires or request.dry_run):
+        log.info("run_expires_nothing", extra={"run_id": request.run_id, "reason": EXPIRES_NOTHING})
     return regions

@@ -1,28 +1,51 @@
 """The steps of the state machine, which invokes the function for each: begin, visit, finish.
 
 A region is visited in round after round until nothing is left to do there, so that a run may take longer than one
-invocation. Between the steps goes what fits into a few hundred bytes a region; what a region's rounds came to is in
-the bucket. Says when there is another round, and knows nothing of how one is made.
+invocation. Says when there is another round, and knows nothing of how one is made.
+
+Whoever may invoke the function can send any payload. So Begin records what the run is, a round what its region came to,
+and later steps believe these records alone. What a forged payload can still do:
+
+- Back up a region under any id, as a run by hand can: a round does no more where S3 does not say what the run is.
+- Begin a run, and make its rounds: that is a run by hand or a scheduled one, made for real and measured for real.
+- Make a round of a run that is under way: it does what the run's own next round would do, and is recorded as one.
+- Finish a run early, or say that rounds crashed: the report and the run fail, since a region's record is of no end.
+- Finish a run twice: the metrics are of the time when its last round ended, and so no news of today.
+- Spoil an execution whose name is known: it fails, and so starts the alarm.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from ebs_backup.aws import s3
 from ebs_backup.aws.clock import Clock
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.reader import ReadError, at_least, read
-from ebs_backup.model.request import Request, RequestError, parse_request
+from ebs_backup.model.request import CLOCK_DIFFERENCE, Request, RequestError, check_scope, parse_request
+from ebs_backup.model.terms import short_hash
 from ebs_backup.model.values import Problem
 from ebs_backup.report.document import Run, log_region, log_round
-from ebs_backup.report.publish import publish
+from ebs_backup.report.keys import Attempt, new_token
+from ebs_backup.report.publish import publish, record
 from ebs_backup.report.region import RegionPart, RegionResult, combined, region_part
 from ebs_backup.runs.backup import MAX_ACTIONS, begin
+from ebs_backup.runs.records import (
+    BegunRun,
+    ExecutionName,
+    NextRound,
+    Records,
+    RegionRecord,
+    RunName,
+    UnreadableRunError,
+)
 from ebs_backup.runs.visit import Visitor
+
+log = logging.getLogger(__name__)
 
 # Rounds in a row that came no nearer to the end, after which there is no other: as often as Lambda invokes a function
 # that fails, https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
@@ -34,20 +57,7 @@ REFILLED = 20
 # Seconds after a round that came no nearer, and twice that after two: as long as Lambda waits before its retries.
 PAUSE = 60
 
-
-@dataclass(frozen=True, slots=True)
-class RunStarted:
-    """The run, as the steps know it: `narrowed` if it is of chosen regions only, `regions` is how many there are.
-
-    Two executions may be at the same run; its name keeps what each did separate.
-    """
-
-    run_id: str
-    execution: str
-    dry_run: bool
-    started_at: str
-    narrowed: bool
-    regions: int
+FIRST_ROUND = NextRound(again=True, wait_seconds=0, round=1, stalled=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,7 @@ class BeginStep:
 
     step: str
     event: Any
-    execution: str
+    execution: ExecutionName
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ class VisitStep:
     """
 
     step: str
-    run: RunStarted
+    run: RunName
     region: str
     round: Annotated[int, at_least(1)]
     stalled: Annotated[int, at_least(0)]
@@ -96,18 +106,8 @@ class FinishStep:
     """The last step's payload."""
 
     step: str
-    run: RunStarted
+    run: RunName
     visits: tuple[VisitedRegion, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NextRound:
-    """The answer after a round: if there is another one, after how many seconds, and what it is to know."""
-
-    again: bool
-    wait_seconds: int
-    round: int
-    stalled: int
 
 
 def following(so_far: RegionPart, last: RegionPart, number: int, stalled: int, max_rounds: int) -> NextRound:
@@ -126,6 +126,15 @@ def following(so_far: RegionPart, last: RegionPart, number: int, stalled: int, m
 def _may_go_on(number: int, stalled: int, max_rounds: int) -> bool:
     """Tell whether another round may follow that many, of which the last `stalled` came no nearer to the end."""
     return number < max_rounds and stalled < MAX_STALLED
+
+
+def _check_number(asked: VisitStep, follows: NextRound) -> None:
+    """Raise RequestError unless the round is the one that follows, or the last one again."""
+    next_one = follows.again and (asked.round, asked.stalled) == (follows.round, follows.stalled)
+    made_again = asked.retries > 0 and asked.round == follows.round - 1 and asked.stalled < MAX_STALLED
+    if not (next_one or made_again):
+        due = f"{follows.round} with {follows.stalled} stalled" if follows.again else "none, since the rounds are over"
+        raise RequestError(f"round must be the next one, {due}; got: {asked.round} with {asked.stalled} stalled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,115 +163,140 @@ class Steps:
         raise RequestError(f"step must be among begin, visit, finish; got: {payload['step']!r}")
 
     def _begin(self, asked: BeginStep) -> dict[str, Any]:
-        at, request = self.clock.utc(), parse_request(asked.event, asked.execution, self.deployment)
+        """Record what the run is; made again, since its answer was lost, it answers the same."""
+        at = self.clock.utc()
+        request = parse_request(asked.event, asked.execution, self.deployment, at)
         regions = begin(
             self.deployment, request, home_region=self.home_region, clock=self.clock, deadline=self.deadline
         )
-        started = RunStarted(
+        run = BegunRun(
             run_id=request.run_id,
             execution=asked.execution,
-            dry_run=request.dry_run,
-            started_at=at.isoformat(),
+            started_at=at,
+            regions=regions,
             narrowed=bool(request.regions),
-            regions=len(regions),
+            dry_run=request.dry_run,
+            expires=request.expires,
         )
-        return {"run": asdict(started), "regions": list(regions)}
+        try:
+            begun = self._records.begin(run)
+        except s3.StoreError:
+            log.exception("run_not_recorded")  # it can still be backed up, and fails
+            begun = run
+        return {"run": asdict(begun.name), "regions": list(begun.regions)}
 
     def _visit(self, asked: VisitStep) -> dict[str, Any]:
-        """Make a round, and keep what the region's rounds came to so far.
+        """Make a round, and record what the region's rounds came to so far.
 
         A round that is made again, since it crashed or its answer was lost, is one round more, and nothing counts
-        twice: what an attempt kept stays, and anything else that it did is found already there.
+        twice: what an attempt recorded stays, and anything else that it did is found already there. Once the rounds are
+        over, their record is the answer: another visit would pass what was found then for news of today.
         """
-        last = region_part(self._visitor(asked).visit(asked.region), listed=MAX_ACTIONS // max(1, asked.run.regions))
+        try:
+            run = self._under_way(asked.run)
+            record_before = self._check_round(asked, run)
+        except (UnreadableRunError, s3.StoreError):
+            self._back_up(asked)
+            raise
+        if record_before and not record_before.follows.again:
+            return asdict(record_before.follows)
+        goes_on = _may_go_on(asked.round, asked.stalled + 1, self.deployment.max_rounds)
+        visitor = self._visitor(run.request, run.started_at, goes_on=goes_on)
+        last = region_part(visitor.visit(asked.region), listed=MAX_ACTIONS // len(run.regions))
         log_round(last, asked.round)
-        key = self._key(asked.run, asked.region)
-        earlier = self._earlier(key, asked)
-        so_far = combined(earlier, last) if earlier else last
-        s3.put(self.deployment.report_bucket, key, "application/json", json.dumps(asdict(so_far)))
-        return asdict(following(so_far, last, asked.round, asked.stalled, self.deployment.max_rounds))
+        last = record(self.deployment, _attempt(run), last)
+        earlier = self._earlier(asked)
+        so_far = combined(earlier.part, last) if earlier else last
+        follows = following(so_far, last, asked.round, asked.stalled, self.deployment.max_rounds)
+        self._records.keep(run.name, RegionRecord(self.clock.utc(), follows, so_far), anew=earlier is None)
+        return asdict(follows)
 
-    def _visitor(self, asked: VisitStep) -> Visitor:
+    def _back_up(self, asked: VisitStep) -> None:
+        """Back up a region where S3 says nothing of the run, so that this costs no backup; nothing expires."""
+        about = {"run_id": asked.run.run_id, "dry_run": asked.run.dry_run, "regions": [asked.region]}
+        at = self.clock.utc()
+        visitor = self._visitor(parse_request(about, "", self.deployment, at), at, goes_on=True)
+        part = region_part(visitor.visit(asked.region), listed=MAX_ACTIONS)
+        log_round(part, asked.round)
+        with suppress(s3.StoreError):  # it names what was made, if S3 takes that at least
+            record(self.deployment, Attempt(asked.run.run_id, at, new_token()), part)
+
+    def _check_round(self, asked: VisitStep, run: BegunRun) -> RegionRecord | None:
+        """Return the region's record; raise RequestError unless the round is one of the run's, or StoreError."""
+        if asked.region not in run.regions:
+            raise RequestError(f"region must be among the run's {', '.join(run.regions)}; got: {asked.region!r}")
+        check_scope([asked.region], self.deployment)
+        found = self._earlier(asked)
+        _check_number(asked, found.follows if found else FIRST_ROUND)
+        return found
+
+    def _visitor(self, request: Request, at: datetime, *, goes_on: bool) -> Visitor:
         return Visitor(
             deployment=self.deployment,
-            request=self._request(asked.run, regions=[asked.region]),
-            at=_started_at(asked.run),
+            request=request,
+            at=at,
             clock=self.clock,
             deadline=self.deadline,
-            goes_on=_may_go_on(asked.round, asked.stalled + 1, self.deployment.max_rounds),
+            goes_on=goes_on,
         )
 
-    def _earlier(self, key: str, asked: VisitStep) -> RegionPart | None:
+    def _earlier(self, asked: VisitStep) -> RegionRecord | None:
         """Return what came of the region before this round, or before this attempt at it.
 
-        An attempt at the first round may have left nothing, and S3 tells a role that may not list the bucket no more of
-        a missing object than that it may not read it: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        The first try at the first round finds nothing: S3 is not asked, or each run would leave a refused call in the
+        account's trail. A later one may find nothing too: S3 does not tell that from a record that it may not read.
         """
-        if asked.round == 1 and asked.retries == 0:
+        if asked.round == 1 and not asked.retries:
             return None
         try:
-            return _stored(self.deployment.report_bucket, key)
+            return self._records.region(asked.run, asked.region)
         except s3.StoreError:
             if asked.round > 1:
                 raise
             return None
 
     def _finish(self, asked: FinishStep) -> dict[str, Any]:
-        """Put the regions' parts together to the run's report; a region without one has failed."""
+        """Put the regions' parts together to the run's report; a region without one, or with rounds to come, failed."""
+        run = self._under_way(asked.run)
         names = tuple(visited.region for visited in asked.visits)
-        if len(set(names)) != asked.run.regions or len(names) != asked.run.regions:
-            raise RequestError(f"visits must be of the run's {asked.run.regions} regions; got: {', '.join(names)}")
-        at, request = _started_at(asked.run), self._request(asked.run)
-        parts = tuple(self._part_of(visited, asked.run) for visited in asked.visits)
+        if sorted(names) != sorted(run.regions):
+            raise RequestError(f"visits must be of the run's regions {', '.join(run.regions)}; got: {', '.join(names)}")
+        ended = [_ended(self._records, run, visited, self.clock.utc()) for visited in asked.visits]
+        parts = tuple(part for part, _ in ended)
         for part in parts:
             log_region(part)
         done = Run(
             deployment=self.deployment,
-            request=replace(request, regions=names if asked.run.narrowed else ()),
-            started_at=at,
-            duration_seconds=max(0.0, (self.clock.utc() - at).total_seconds()),
+            request=run.request,
+            started_at=run.started_at,
+            duration_seconds=max(0.0, (max(at for _, at in ended) - run.started_at).total_seconds()),
             regions=parts,
+            token=_attempt(run).token,
         )
-        published = publish(done)
+        published = publish(done, self.clock, self.deadline)
         report = published.report
         return {"report": published.key, "status": report.status, "totals": asdict(report.totals)}
 
-    def _part_of(self, visited: VisitedRegion, run: RunStarted) -> RegionPart:
-        """Return what a region's rounds came to, with what ended them, if they did not end by themselves."""
-        stored, problem = None, Problem("", "StoreError", "its rounds left no report")
-        try:
-            stored = _stored(self.deployment.report_bucket, self._key(run, visited.region))
-        except s3.StoreError as error:
-            problem = Problem("", "StoreError", str(error))
-        if stored and not visited.error:
-            return stored
-        ended = _ended_by(visited.error) if visited.error else problem
-        part = region_part(RegionResult(region=visited.region, problem=ended, dry_run=run.dry_run), listed=0)
-        return combined(stored, part) if stored else part
+    def _under_way(self, name: RunName) -> BegunRun:
+        """Return what a run is; raise RequestError if it never began, or longer ago than an execution may last.
 
-    def _request(self, started: RunStarted, **narrowed: list[str]) -> Request:
-        """Read what a step says of the run as strictly as what a person asks for."""
-        return parse_request({"run_id": started.run_id, "dry_run": started.dry_run, **narrowed}, "", self.deployment)
+        A run measures coverage as of its beginning, and a measurement of long ago must not pass for one of today. It
+        deletes what was announced until then, so that a beginning to come would let snapshots go too early.
+        """
+        run, longest = self._records.find(name), timedelta(seconds=self.deployment.max_run_seconds)
+        if not -CLOCK_DIFFERENCE <= self.clock.utc() - run.started_at <= longest:
+            raise RequestError(f"run must have begun in the last {longest}; it began at {run.started_at.isoformat()}")
+        # A deployment that became a dry run since is one at once.
+        return replace(run, dry_run=run.dry_run or self.deployment.dry_run)
 
-    def _key(self, run: RunStarted, region: str) -> str:
-        return f"{self.deployment.rounds_prefix}{run.run_id}/{run.execution}/{region}.json"
+    @property
+    def _records(self) -> Records:
+        return Records(self.deployment.bucket, self.deployment.rounds_prefix)
 
 
-def _started_at(started: RunStarted) -> datetime:
-    with suppress(ValueError):
-        at = datetime.fromisoformat(started.started_at)
-        if at.utcoffset() is not None:
-            return at.astimezone(UTC)
-    raise RequestError(f"started_at must be a time in ISO 8601 with an offset; got: {started.started_at!r}")
-
-
-def _stored(bucket: str, key: str) -> RegionPart | None:
-    """Return a region's part as its rounds left it, or None if there is none; raise StoreError if that is unknown."""
-    try:
-        text = s3.get(bucket, key)
-        return None if text is None else read(RegionPart, json.loads(text), "part")
-    except ValueError as error:
-        raise s3.StoreError(f"{key} could not be read from {bucket}: {error}") from error
+def _attempt(run: BegunRun) -> Attempt:
+    """Return the attempt at a run that an execution is, however often its last step is tried."""
+    return Attempt(run.run_id, run.started_at, short_hash(run.execution))
 
 
 def _ended_by(error: InvocationError) -> Problem:
@@ -275,3 +309,21 @@ def _ended_by(error: InvocationError) -> Problem:
     except (ValueError, KeyError, TypeError):
         message = error.Cause
     return Problem("", error.Error, str(message))
+
+
+def _ended(records: Records, run: BegunRun, visited: VisitedRegion, now: datetime) -> tuple[RegionPart, datetime]:
+    """Return what a region's rounds came to, with what ended them, if they did not end by themselves, and when."""
+    record, problem = None, Problem("", "StoreError", "its rounds left no report")
+    try:
+        record = records.region(run.name, visited.region)
+    except s3.StoreError as error:
+        problem = Problem("", "StoreError", str(error))
+    if record and not visited.error:
+        if not record.follows.again and visited.rounds == record.follows.round - 1:
+            return record.part, record.ended_at
+        problem = Problem("", "RequestError", "its rounds are not at their end")
+    if visited.error:
+        problem = _ended_by(visited.error)
+    failed = RegionResult(region=visited.region, problem=problem, dry_run=run.dry_run, expires=run.expires)
+    part = region_part(failed, listed=0)
+    return (combined(record.part, part) if record else part), now

@@ -9,9 +9,10 @@ from ebs_backup.apply.executor import Executor
 from ebs_backup.aws.clock import Clock
 from ebs_backup.aws.ec2 import Region, connect
 from ebs_backup.aws.error import Ec2Error
+from ebs_backup.aws.s3 import StoreError
 from ebs_backup.model.deployment import Deployment
 from ebs_backup.model.request import Request
-from ebs_backup.model.values import Plan, Problem, Status, World
+from ebs_backup.model.values import Delete, Outcome, Plan, Problem, Status, World
 from ebs_backup.observe.history import observe_history
 from ebs_backup.observe.recovery_points import observe_recovery_points
 from ebs_backup.observe.world import observe_world
@@ -19,6 +20,8 @@ from ebs_backup.plan.coverage import measure
 from ebs_backup.plan.creates import plan
 from ebs_backup.plan.expiry import with_expiry
 from ebs_backup.plan.selection import select
+from ebs_backup.report.keys import Attempt, new_token
+from ebs_backup.report.publish import record_deletions
 from ebs_backup.report.region import RegionResult
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,7 @@ class Visitor:
         result = RegionResult(
             region=name,
             dry_run=self.request.dry_run,
+            expires=self._expires,
             denial_expected=name in self.deployment.expected_denied_regions,
         )
         try:
@@ -66,6 +70,11 @@ class Visitor:
             throttled_calls=region.throttled if region else {},
         )
 
+    @property
+    def _expires(self) -> bool:
+        """True if expiry takes part; a dry run shows what a scheduled run would announce and delete."""
+        return self.request.expires or self.request.dry_run
+
     def _steps(self, region: Region, result: RegionResult, start: float) -> Iterator[RegionResult]:
         """Yield the result after each step, so that an error in the next one costs nothing of it."""
         deployment, run_id = self.deployment, self.request.run_id
@@ -76,7 +85,7 @@ class Visitor:
         if not self.request.dry_run:
             yield (result := replace(result, outcomes=executor.back_up(made, start)))
         # Backups wait for no deletion, and for none of the reading that it takes.
-        if deployment.retention.counts and not _is_unfinished(result):
+        if self._expires and deployment.retention.counts and not _is_unfinished(result):
             for reached in self._expire(region, executor, world, made, result):
                 yield (result := reached)
         yield self._measured(region, world, result)
@@ -93,7 +102,23 @@ class Visitor:
         both = with_expiry(made, history, self.deployment, self.request.run_id, self.at)
         yield (result := replace(result, plan=both))
         if not self.request.dry_run:
-            yield replace(result, outcomes=executor.expire(both))
+            recorded, failures = self._recorded(region, both)
+            yield replace(result, outcomes=(*executor.expire(recorded), *failures))
+
+    def _recorded(self, region: Region, made: Plan) -> tuple[Plan, tuple[Outcome, ...]]:
+        """Put on record what a plan deletes; where that fails, return the plan without, and what came of that."""
+        try:
+            record_deletions(self.deployment, Attempt(self.request.run_id, self.at, new_token()), region.name, made)
+        except StoreError as error:
+            problem = Problem(
+                "PutObject", "StoreError", f"not deleted, since this could not be recorded first: {error}"
+            )
+            deletes = [action for action in made.actions if isinstance(action, Delete)]
+            rest = tuple(action for action in made.actions if not isinstance(action, Delete))
+            return replace(made, actions=rest), tuple(
+                Outcome(Status.FAILED, a.volume_id, a.operation, a.snapshot_id, problem=problem) for a in deletes
+            )
+        return made, ()
 
     def _measured(self, region: Region, world: World, result: RegionResult) -> RegionResult:
         if self.goes_on and _is_unfinished(result):

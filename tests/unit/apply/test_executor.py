@@ -300,7 +300,7 @@ def test_creating_comes_before_deleting(runs: Runs) -> None:
     ],
     ids=["behind an image", "locked", "managed by AWS Backup", "shared", "public"],
 )
-def test_snapshot_that_cannot_be_deleted_is_kept(runs: Runs, changes: dict[str, object], reason: str) -> None:
+def test_snapshot_that_cannot_be_deleted_is_kept(runs: Runs, changes: dict[str, Any], reason: str) -> None:
     ids = add_snapshots(runs.ec2, "vol-1", days=4, **changes)
 
     outcomes = runs.run(deployment(retention=KEEP_TWO))
@@ -335,7 +335,7 @@ def test_full_region_gets_room_by_deleting(runs: Runs) -> None:
 def test_deleting_keeps_to_its_bucket_and_is_resumed(runs: Runs) -> None:
     for n in range(40):
         add_snapshots(runs.ec2, f"vol-{n}", days=10)
-    by = deployment(retention=KEEP_TWO, max_deletions_percent=90)
+    by = deployment(retention=KEEP_TWO)
 
     first = runs.run(by, seconds=20.1)
 
@@ -350,16 +350,105 @@ def test_snapshot_gone_before_its_deletion_costs_no_request(runs: Runs) -> None:
     runs.ec2.inject(Fault("DescribeSnapshotAttribute", code="InvalidSnapshot.NotFound", times=None))
     began = runs.clock.now()
 
-    outcomes = runs.run(deployment(retention=KEEP_TWO, max_deletions_percent=90))
+    outcomes = runs.run(deployment(retention=KEEP_TWO))
 
     assert statuses(outcomes) == {Status.DELETED: 320}
     assert runs.clock.now() - began < 1
 
 
-def test_run_deletes_own_snapshots_in_error(runs: Runs) -> None:
+def test_snapshots_in_error_go_with_the_next_run(runs: Runs) -> None:
     add_snapshots(runs.ec2, "vol-1", days=1)
-    add_snapshots(runs.ec2, "vol-2", days=2, fails=True)
+    add_snapshots(runs.ec2, "vol-2", days=2, kept=2, fails=True)
 
-    runs.run(deployment(retention=KEEP_TWO))
+    first = runs.run(deployment(retention=KEEP_TWO))
+    runs.ec2.clock.advance(1)
+    second = runs.run(deployment(retention=KEEP_TWO))
 
-    assert (_left(runs, "vol-1"), _left(runs, "vol-2")) == (["snap-vol-1-001"], [])
+    assert (statuses(first), statuses(second)) == ({Status.ANNOUNCED: 2}, {Status.DELETED: 2})
+    assert _left(runs, "vol-1") == ["snap-vol-1-001"]
+
+
+# --- announcements ---
+
+
+def _mark(runs: Runs, snapshot_id: str) -> str:
+    return runs.ec2.regions[REGION].snapshots[snapshot_id].tags.get("ebs-backup:DeleteAfter", "")
+
+
+def test_one_call_announces_many_snapshots(runs: Runs) -> None:
+    for n in range(40):
+        add_snapshots(runs.ec2, f"vol-{n}", days=7, kept=7)
+
+    outcomes = runs.run(deployment(retention=KEEP_TWO))
+
+    assert statuses(outcomes) == {Status.ANNOUNCED: 200}
+    assert runs.actions()["CreateTags"] == 2
+    assert {_mark(runs, o.snapshot_id or "") for o in outcomes} == {"2026-11-26T03:00:05Z"}
+
+
+def test_announced_snapshots_go_only_after_the_delay(runs: Runs) -> None:
+    ids = add_snapshots(runs.ec2, "vol-1", days=4, kept=4)
+    by = deployment(retention=KEEP_TWO)
+
+    assert statuses(runs.run(by)) == {Status.ANNOUNCED: 2}
+    runs.ec2.clock.advance(3 * 24 * 3600 - 60)
+    assert runs.run(by) == ()
+    runs.ec2.clock.advance(120)
+    assert statuses(runs.run(by)) == {Status.DELETED: 2}
+    assert _left(runs, "vol-1") == ids[:2]
+
+
+def test_announcement_is_withdrawn_when_a_rule_keeps_again(runs: Runs) -> None:
+    ids = add_snapshots(runs.ec2, "vol-1", days=4)
+
+    outcomes = runs.run(deployment(retention=Retention(last=3)))
+
+    assert [(o.status, o.snapshot_id) for o in outcomes] == [(Status.WITHDRAWN, ids[2]), (Status.DELETED, ids[3])]
+    assert _mark(runs, ids[2]) == ""
+
+
+def test_snapshot_gone_meanwhile_costs_the_others_nothing(runs: Runs) -> None:
+    ids = add_snapshots(runs.ec2, "vol-1", days=5, kept=5)
+
+    def lose_one(_: object) -> None:
+        runs.ec2.regions[REGION].remove(ids[3])
+
+    runs.ec2.hooks.append(once("CreateTags", lose_one))
+    outcomes = runs.run(deployment(retention=KEEP_TWO))
+
+    assert statuses(outcomes) == {Status.ANNOUNCED: 2, Status.SKIPPED: 1}
+
+
+def test_announcing_refused_for_one_fails_that_one(runs: Runs) -> None:
+    ids = add_snapshots(runs.ec2, "vol-1", days=5, kept=5)
+
+    def refuse(request: Request) -> None:
+        if request.action == "CreateTags" and ids[4] in str(request.parameters):
+            raise Ec2Refusal("TagPolicyViolation", "the organization's tag policy does not allow the value")
+
+    runs.ec2.hooks.append(refuse)
+    outcomes = runs.run(deployment(retention=KEEP_TWO))
+
+    assert statuses(outcomes) == {Status.ANNOUNCED: 2, Status.FAILED: 1}
+
+
+def test_orphans_go_only_if_ec2_says_their_volume_is_gone(runs: Runs) -> None:
+    by = deployment(retention=KEEP_TWO, orphan_retention_days=1)
+    by = replace(by, confirmed_retention=by.terms.code)
+    add_snapshots(runs.ec2, "vol-gone", days=2, kept=0)
+    add_instance(runs.ec2, "i-1", "vol-hidden")
+    ids = add_snapshots(runs.ec2, "vol-hidden", days=2, kept=0)
+
+    def hide(request: Request) -> None:
+        """Leave a volume out of every answer, as a stale one would; a question by id still finds it."""
+        if request.action == "DescribeVolumes":
+            if any(key.startswith("VolumeId") for key in request.parameters):
+                runs.ec2.regions[REGION].add(present)
+            else:
+                runs.ec2.regions[REGION].remove(present.id)
+
+    present = runs.ec2.regions[REGION].volumes["vol-hidden"]
+    runs.ec2.hooks.append(hide)
+    runs.run(by)
+
+    assert (_left(runs, "vol-gone"), _left(runs, "vol-hidden")) == ([], ids)

@@ -13,7 +13,7 @@ from sandbox.ec2 import Fault, Simulator
 from sandbox.ec2 import Volume as Ec2Volume
 from tests.unit.builders import REGION
 from tests.unit.conftest import Connect, SimulatedTime
-from tests.unit.estates import add_instance, add_volumes, detached
+from tests.unit.estates import add_instance, add_snapshots, add_volumes, detached
 
 
 def test_every_page_is_read(ec2: Simulator, region: Region) -> None:
@@ -146,13 +146,32 @@ def test_request_never_sent_is_no_lost_answer(region: Region) -> None:
     assert caught.value.kind is Kind.REFUSED
 
 
-def test_description_is_ascii_and_tags_are_as_given(ec2: Simulator, region: Region) -> None:
+def test_description_and_tags_are_as_given(ec2: Simulator, region: Region) -> None:
     add_instance(ec2, "i-1", "vol-1")
 
-    region.create(_one("vol-1"), "CreateSnapshot", {"Name": "Büro"}, "Büro")
+    region.create(_one("vol-1"), "CreateSnapshot", {"Name": "Büro"}, "B?ro | nightly, run 1, keep 7 daily")
 
     (made,) = ec2.regions[REGION].snapshots_of("vol-1")
-    assert (made.description, made.tags["Name"]) == ("B?ro", "Büro")
+    assert (made.description, made.tags["Name"]) == ("B?ro | nightly, run 1, keep 7 daily", "Büro")
+
+
+def test_origin_and_completion_of_snapshots_are_read(ec2: Simulator, region: Region) -> None:
+    add_snapshots(ec2, "vol-1", days=1)
+
+    _, (found,) = region.snapshots({})
+
+    assert found.origin
+    assert (found.origin.deployment, found.origin.terms) == ("nightly", "keep 2 last")
+    assert found.completed_at == found.started_at
+
+
+def test_volume_is_gone_only_if_ec2_says_so(ec2: Simulator, region: Region) -> None:
+    add_instance(ec2, "i-1", "vol-1")
+    assert (region.is_gone("vol-1"), region.is_gone("vol-2")) == (False, True)
+
+    ec2.inject(Fault("DescribeVolumes", code="UnauthorizedOperation"))
+    with pytest.raises(Ec2Error):
+        region.is_gone("vol-2")
 
 
 @pytest.mark.parametrize(

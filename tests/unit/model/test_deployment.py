@@ -43,7 +43,7 @@ def test_deployment_is_read_with_its_types() -> None:
         ({"regions": "eu-west-1"}, "deployment.regions must be a list of strings; got: 'eu-west-1'"),
         ({"retention": {"dayly": 7}}, "deployment.retention keys must be among last, .*; got: dayly"),
         ({"retention": {"daily": 0}}, "deployment.retention must be empty to delete nothing, or keep something; got: "),
-        ({"max_deletions_per_run": 0}, "deployment.max_deletions_per_run must be 1 or more; got: 0"),
+        ({"deletion_delay_days": 0}, "deployment.deletion_delay_days must be 1 or more; got: 0"),
         ({"orphan_retention_days": 1.5}, "deployment.orphan_retention_days must be a whole number; got: 1.5"),
         ({"recovery_point_objective_hours": 0}, "deployment.recovery_point_objective_hours must be above 0; got: 0"),
         ({"max_rounds": 0}, "deployment.max_rounds must be 1 or more; got: 0"),

@@ -1,11 +1,21 @@
 import dataclasses
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebs_backup.model.tags import MAX_TAGS, completing_tags, creation_tags, label
+from ebs_backup.model.origin import Origin, origin_in
+from ebs_backup.model.retention import Retention
+from ebs_backup.model.tags import (
+    MAX_TAGS,
+    announcing_tags,
+    completing_tags,
+    creation_tags,
+    delete_after,
+    description,
+)
 from ebs_backup.model.values import Create, Volume
-from tests.unit.builders import REGION, RUN, deployment, snapshot, volume
+from tests.unit.builders import AT, REGION, RUN, deployment, snapshot, volume
 
 VOLUME = volume("vol-1", "i-1", device="/dev/xvda", tags={"Name": "web-1 root", "Team": "web"})
 ALONE = Create((VOLUME,), "")
@@ -133,8 +143,24 @@ def test_tags_are_never_more_than_ec2_takes(of_volume: dict[str, str], others: d
 
 
 @given(st.text(max_size=256))
-def test_label_fits_into_a_tag_and_ends_with_the_run(name: str) -> None:
-    text = label(Create((volume("vol-1", "i-1", tags={"Name": name}),), ""), RUN)
+def test_name_fits_into_a_tag_and_ends_with_the_run(name: str) -> None:
+    create = Create((volume("vol-1", "i-1", tags={"Name": name}),), "")
+    text = creation_tags(deployment(), create, REGION, RUN)["Name"]
 
     assert len(text) <= 255
     assert text.endswith(" at 2026-11-23T03:00:00Z")
+
+
+@given(st.text(max_size=256))
+def test_description_proves_whose_snapshot_it_is(name: str) -> None:
+    create = Create((volume("vol-1", "i-1", tags={"Name": name}),), "")
+
+    origin = origin_in(description(deployment(retention=Retention(daily=7)), create, RUN))
+
+    assert origin == Origin("nightly", RUN, "keep 7 daily")
+
+
+def test_mark_of_an_announcement_is_read_back() -> None:
+    for at in (AT.replace(microsecond=0), None):
+        marked = replace(snapshot("snap-1", "vol-1"), tags=announcing_tags(deployment(), at))
+        assert delete_after(deployment(), marked) == at

@@ -50,9 +50,31 @@ def test_only_completed_snapshots_are_recovery_points() -> None:
     assert measured.reason == "snapshot pending since 2026-11-23 02:00 UTC"
 
 
+def test_archived_snapshot_is_no_recovery_point() -> None:
+    archived = replace(_taken(1, snapshot_id="snap-2"), storage_tier="archive")
+
+    measured = _one(archived)
+
+    assert (measured.covered, measured.newest_snapshot_id) == (False, None)
+    assert measured.reason == "its snapshots are archived, the newest is snap-2"
+    assert "up to 72 hours" in measured.remedy
+    assert _one(archived, _taken(30)).newest_snapshot_id == "snap-1"
+    assert _one(archived, _taken(20)).covered
+
+
+def test_failure_of_an_archived_volume_is_its_reason() -> None:
+    failed = Outcome(Status.FAILED, "vol-1", "CreateSnapshot", problem=Problem("CreateSnapshot", "Odd", ""))
+
+    measured = _one(replace(_taken(1), storage_tier="archive"), outcomes=(failed,))
+
+    assert measured.reason == "CreateSnapshot refused: Odd"
+
+
 def test_new_volume_ages_from_its_creation() -> None:
     assert _one(of=replace(OLD, created_at=_ago(2))).covered
-    assert _one(of=replace(OLD, created_at=_ago(27))).reason == "it has no completed snapshot"
+    measured = _one(of=replace(OLD, created_at=_ago(27)))
+    assert measured.reason == "it has no completed snapshot"
+    assert measured.remedy.startswith("A run makes its first snapshot")
 
 
 REFUSED = Problem("CreateSnapshot", "CustomerKeyHasBeenRevoked", "no key")

@@ -1,7 +1,10 @@
 import random
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +13,7 @@ from ebs_backup.model.tags import creation_tags
 from ebs_backup.model.values import Create, Plan, Snapshot, Tag, Volume, World
 from ebs_backup.plan.creates import MAX_EXCLUDED_DATA_VOLUMES, plan
 from ebs_backup.plan.selection import select
-from tests.unit.builders import REGION, RUN, deployment, snapshot, volume, world
+from tests.unit.builders import AT, REGION, RUN, deployment, snapshot, volume, world
 
 
 def _creates(made: Plan) -> list[tuple[str | None, list[str]]]:
@@ -155,6 +158,30 @@ def test_snapshots_of_another_run_or_another_deployment_do_not_count() -> None:
     others = (snapshot("snap-1", "vol-1", RunId="earlier"), snapshot("snap-2", "vol-1", Policy="weekly"))
 
     assert _creates(plan(world(volume("vol-1", "i-1"), snapshots=others), deployment(), RUN)) == [("i-1", ["vol-1"])]
+
+
+def test_snapshot_from_before_a_scheduled_run_is_none_of_it() -> None:
+    early = snapshot("snap-1", "vol-1", started=AT - timedelta(hours=1))
+
+    assert [
+        a.operation for a in plan(world(volume("vol-1", "i-1"), snapshots=(early,)), deployment(), RUN).actions
+    ] == ["CreateSnapshot"]
+
+
+@pytest.mark.parametrize("change", [{"origin": None}, {"volume_id": "vol-ffffffff"}], ids=["tags alone", "a copy"])
+def test_snapshot_that_others_tagged_hides_no_missing_one(change: dict[str, Any]) -> None:
+    forged = replace(snapshot("snap-1", "vol-1"), **change)
+
+    made = plan(world(volume("vol-1", "i-1"), snapshots=(forged,)), deployment(), RUN)
+
+    assert [a.operation for a in made.actions] == ["CreateSnapshot"]
+
+
+@pytest.mark.parametrize("change", [{"origin": None}, {"volume_id": "vol-ffffffff"}], ids=["tags alone", "a copy"])
+def test_snapshot_that_others_tagged_is_not_completed(change: dict[str, Any]) -> None:
+    forged = replace(snapshot("snap-1", "vol-1", VolumeId="pending"), **change)
+
+    assert plan(world(snapshots=(forged,)), deployment(), RUN).actions == ()
 
 
 def test_resumed_run_makes_a_set_of_what_is_still_missing() -> None:

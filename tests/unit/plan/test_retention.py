@@ -18,10 +18,13 @@ from ebs_backup.plan.retention import (
     NO_RETENTION,
     NO_RULE,
     RULES,
+    VOLUME_GONE,
     by_volume,
+    is_by_hand,
     judge,
     judge_orphan,
     kept,
+    moment,
     rules_of,
 )
 from tests.unit import builders
@@ -33,7 +36,9 @@ def taken(when: str | date, state: str = "completed") -> Snapshot:
     """Return a snapshot whose id is when it was taken; a date by itself means three o'clock in the morning, UTC."""
     text = str(when)
     at = datetime.fromisoformat(text if "T" in text else f"{text}T03:00")
-    return replace(builders.snapshot(text, "vol-1", state), started_at=at if at.tzinfo else at.replace(tzinfo=UTC))
+    return replace(
+        builders.snapshot(text, "vol-1", state), started_at=at if at.tzinfo else at.replace(tzinfo=UTC), origin=None
+    )
 
 
 def days(first: str, last: str) -> list[date]:
@@ -129,7 +134,7 @@ def test_everything_stays_without_a_retention() -> None:
     history = [taken("2020-01-01"), taken("2026-01-01", "error"), taken("2026-01-02", "pending")]
 
     assert gone(judge(history, Retention())) == {}
-    assert gone(judge_orphan(history, Retention(), days=1, at=datetime(2030, 1, 1, tzinfo=UTC))) == {}
+    assert gone(judge_orphan(history, Retention(), days=1)) == {}
     assert set(kept(history, Retention()).values()) == {(NO_RETENTION,)}
 
 
@@ -166,72 +171,47 @@ def test_month_of_failed_snapshots_expires_no_good_one() -> None:
 # --- volumes that no longer exist ---
 
 ORPHANED = every_day("2026-01-01", "2026-01-10")
-LAST_MOMENT = datetime(2026, 2, 9, 2, 59, tzinfo=UTC)  # a minute before the newest is 30 days old
 
 
-@pytest.mark.parametrize("when", [datetime(2026, 1, 10, 4, tzinfo=UTC), LAST_MOMENT])
-def test_orphan_is_kept_by_rules_until_its_newest_is_old(when: datetime) -> None:
-    retention = Retention(daily=3, monthly=1)
+def test_all_snapshots_of_an_orphan_are_due() -> None:
+    verdicts = judge_orphan(ORPHANED, Retention(daily=3), days=30)
 
-    assert judge_orphan(ORPHANED, retention, days=30, at=when) == judge(ORPHANED, retention)
-
-
-def test_all_snapshots_of_an_old_orphan_go() -> None:
-    verdicts = judge_orphan(ORPHANED, Retention(daily=3), days=30, at=LAST_MOMENT + timedelta(minutes=1))
-
-    assert not staying(verdicts)
-    assert Counter(gone(verdicts).values()) == {
-        NO_RULE: 7,
-        "its volume is gone, and its newest snapshot at least 30 days old": 3,
-    }
+    assert Counter(gone(verdicts).values()) == {NO_RULE: 7, VOLUME_GONE: 3}
+    assert [v.snapshot.id for v in verdicts if v.gone] == ["2026-01-10", "2026-01-09", "2026-01-08"]
 
 
 def test_orphan_keeps_its_last_snapshots_without_a_limit() -> None:
-    far = datetime(2126, 1, 1, tzinfo=UTC)
-
-    assert judge_orphan(ORPHANED, Retention(daily=3), days=None, at=far) == judge(ORPHANED, Retention(daily=3))
+    assert judge_orphan(ORPHANED, Retention(daily=3), days=None) == judge(ORPHANED, Retention(daily=3))
 
 
-def test_pending_snapshot_counts_as_newest_and_stays() -> None:
+def test_pending_snapshot_of_an_orphan_stays() -> None:
     history = [*ORPHANED, taken("2026-02-08", "pending")]
-    late = datetime(2027, 1, 1, tzinfo=UTC)
 
-    assert judge_orphan(history, Retention(last=1), days=30, at=LAST_MOMENT + timedelta(days=9)) == judge(
-        history, Retention(last=1)
-    )
-    assert [s.state for s in staying(judge_orphan(history, Retention(last=1), days=30, at=late))] == ["pending"]
-
-
-def test_failed_snapshot_does_not_lengthen_an_orphans_life() -> None:
-    history = [*ORPHANED, taken("2026-02-08", "error")]
-
-    assert not staying(judge_orphan(history, Retention(last=1), days=30, at=LAST_MOMENT + timedelta(days=1)))
+    assert [s.state for s in staying(judge_orphan(history, Retention(last=1), days=30))] == ["pending"]
 
 
 def test_orphan_without_a_completed_snapshot_goes() -> None:
     history = [taken("2026-01-01", "error")]
 
-    assert gone(judge_orphan(history, Retention(last=1), days=30, at=LAST_MOMENT)) == {"2026-01-01": ENDED_IN_ERROR}
+    assert gone(judge_orphan(history, Retention(last=1), days=30)) == {"2026-01-01": ENDED_IN_ERROR}
 
 
-# --- whose snapshot it is ---
+# --- what counts ---
 
 
-@pytest.mark.parametrize(
-    ("tagged", "group"),
-    [("vol-2", "vol-2"), ("pending", "vol-1"), ("volume 2", "vol-1"), ("", "vol-1"), (None, "vol-1")],
-    ids=["a copy", "of a set", "overwritten", "emptied", "untagged"],
-)
-def test_snapshot_belongs_to_the_volume_of_its_tag_first(tagged: str | None, group: str) -> None:
-    one = replace(taken("2026-01-01"), tags={} if tagged is None else {"b:VolumeId": tagged})
+def test_archived_snapshots_take_no_place() -> None:
+    archived = [replace(taken(day), storage_tier="archive") for day in days("2026-01-08", "2026-01-10")]
 
-    assert by_volume([one], "b:VolumeId") == {group: (one,)}
+    assert list(kept([*every_day("2026-01-01", "2026-01-07"), *archived], Retention(daily=2))) == [
+        "2026-01-07",
+        "2026-01-06",
+    ]
 
 
 def test_snapshots_are_grouped_by_volume_in_the_order_of_ids() -> None:
     first, second, other = (builders.snapshot(f"snap-{n}", f"vol-{n % 2}") for n in (1, 3, 2))
 
-    groups = by_volume([first, other, second], "ebs-backup:VolumeId")
+    groups = by_volume([first, other, second])
 
     assert list(groups.items()) == [("vol-0", (other,)), ("vol-1", (first, second))]
 
@@ -262,7 +242,7 @@ def test_retention_is_read(value: dict[str, Any], retention: Retention) -> None:
         (7, "retention must be an object; got: 7"),
         (["daily"], r"retention must be an object; got: \['daily'\]"),
         ({"dayly": 7, "daily": 7, "Weekly": 1}, f"retention keys must be among {', '.join(NAMES)}; got: Weekly, dayly"),
-        ({"daily": -1}, "retention.daily must be 0 or more; got: -1"),
+        ({"daily": -1}, "retention.daily must be from 0 to 10000; got: -1"),
         ({"daily": 1.5}, "retention.daily must be a whole number; got: 1.5"),
         ({"daily": float("inf")}, "retention.daily must be a whole number; got: inf"),
         ({"daily": float("nan")}, "retention.daily must be a whole number; got: nan"),
@@ -494,15 +474,9 @@ def test_manual_deletion_takes_no_other_snapshot_along(
     assert kept([s for s in history if s.id not in lost], retention).keys() >= kept(history, retention).keys() - lost
 
 
-@given(histories(), retentions, st.integers(0, 400), st.integers(0, 2000))
-def test_orphan_keeps_what_the_rules_keep_or_nothing(
-    history: list[Snapshot], retention: Retention, limit: int, age: int
-) -> None:
-    at = max((s.started_at for s in history), default=START) + timedelta(days=age)
-
-    left = staying(judge_orphan(history, retention, days=limit, at=at))
-
-    assert left == ([] if age >= limit else staying(judge(history, retention)))
+@given(histories(), retentions)
+def test_orphan_keeps_nothing_once_days_are_given(history: list[Snapshot], retention: Retention) -> None:
+    assert staying(judge_orphan(history, retention, days=30)) == []
 
 
 # --- 400 days and more, one run a day ---
@@ -551,3 +525,59 @@ def test_daily_history_stays_at_its_documented_size() -> None:
 
     assert set(sizes[2 * 366 :]) == {20, 21, 22, 23}
     assert sizes[:7] == [1, 2, 3, 4, 5, 6, 7]
+
+
+# --- the time that a snapshot stands for ---
+
+
+def scheduled(run_at: datetime, started_at: datetime) -> Snapshot:
+    """Return a snapshot of the run of that time, however late it was started."""
+    made = builders.snapshot(
+        f"{run_at:%Y-%m-%dT%H:%M}", "vol-1", started=started_at, RunId=f"{run_at:%Y-%m-%dT%H:%M:%SZ}"
+    )
+    return replace(made, tags={})
+
+
+BOUNDARIES = [
+    datetime.fromisoformat(f"{each}+00:00")
+    for each in (
+        "2026-11-25T00:00",
+        "2026-11-25T13:00",
+        "2026-11-30T00:00",
+        "2027-01-01T00:00",
+        "2028-02-29T00:00",
+        "2028-03-01T00:00",
+    )
+]
+
+
+@given(st.sampled_from(BOUNDARIES), st.integers(-10, 10), st.lists(st.integers(0, 7200), min_size=9, max_size=9))
+def test_period_of_a_scheduled_run_is_that_of_its_scheduled_time(
+    boundary: datetime, minutes: int, delays: list[int]
+) -> None:
+    runs = [boundary + timedelta(days=day, minutes=minutes) for day in range(-4, 5)]
+    history = [scheduled(at, at + timedelta(seconds=delay)) for at, delay in zip(runs, delays, strict=True)]
+
+    kept_days = [snapshot_id[:10] for snapshot_id in kept(history, Retention(daily=7))]
+
+    assert kept_days == [f"{at:%Y-%m-%d}" for at in reversed(runs[-7:])]
+
+
+@pytest.mark.parametrize("late", [timedelta(days=1, seconds=1), timedelta(seconds=-1), timedelta(days=20000)])
+def test_snapshot_of_another_day_stands_for_that_day(late: timedelta) -> None:
+    at = datetime(2026, 11, 23, 3, tzinfo=UTC)
+
+    made = scheduled(at, at + late)
+
+    assert (moment(made), is_by_hand(made)) == (at + late, True)
+
+
+@given(histories(), st.lists(moments, max_size=8), retentions)
+def test_runs_by_hand_take_no_place_from_scheduled_ones(
+    history: list[Snapshot], by_hand: list[datetime], retention: Retention
+) -> None:
+    others = [builders.snapshot(f"hand-{n}", "vol-1", started=at, RunId=f"by-hand-{n}") for n, at in enumerate(by_hand)]
+
+    assert kept([*history, *others], retention).keys() >= kept(history, retention).keys() - {
+        max(history, key=lambda s: (s.started_at, s.id)).id for _ in history[:1]
+    }

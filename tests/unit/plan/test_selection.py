@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,3 +77,14 @@ def test_other_characters_are_literal() -> None:
     assert not matches("a.c", "abc")
     assert not matches("[ab]", "a")
     assert not matches("?", "a")
+
+
+@given(st.text("ab*", max_size=8), st.text("ab", max_size=12))
+def test_pattern_matches_what_its_regular_expression_does(pattern: str, value: str) -> None:
+    expected = re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), value, re.DOTALL) is not None
+
+    assert matches(pattern, value) == expected
+
+
+def test_pattern_of_many_asterisks_holds_nothing_up() -> None:
+    assert not matches("*a" * 127 + "*b", "a" * 256)

@@ -91,6 +91,34 @@ def test_summary_says_how_many_volumes_lack_a_snapshot_and_why() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("results", "head"),
+    [
+        ((UNREAD, GOOD), "all 3 volumes have their snapshot, 1 of 2 regions could not be read"),
+        ((UNREAD,), "1 of 1 regions could not be read"),
+        ((UNREAD, BAD, GOOD), "2 of 6 volumes have no snapshot of this run, 1 of 3 regions could not be read"),
+    ],
+)
+def test_summary_begins_with_what_is_there(results: tuple[RegionResult, ...], head: str) -> None:
+    assert summary(_run(*results)).splitlines()[0] == f"run {RUN} of nightly: {head}"
+
+
+def test_summary_of_a_dry_run_claims_no_snapshots() -> None:
+    run = _run(UNREAD, GOOD)
+    run = replace(run, request=replace(run.request, dry_run=True))
+
+    assert "nightly: dry run: 3 volumes selected, 1 of 2 regions could not be read" in summary(run)
+
+
+def test_brake_is_told_in_full_before_all_that_failed() -> None:
+    words = "x" * 1000
+    braked = [RegionResult(region=f"b-{n}", plan=Plan("b", 1, brake=words)) for n in range(3)]
+
+    lines = summary(_run(*[replace(UNREAD, region=f"r-{n}") for n in range(MAX_LISTED)], *braked)).splitlines()
+
+    assert lines[1] == f"- b-0: deletion brake: {words}"
+
+
 def test_summary_tells_regions_not_read_from_those_cut_short() -> None:
     unmeasured = replace(GOOD, region="eu-west-3", problem=Problem("DescribeSnapshots", "", "out of time"))
 
@@ -162,7 +190,7 @@ def test_deletion_brake_fails_the_run_and_says_what_it_stopped() -> None:
 
     assert report(_run(result)).regions["r"].deletion_brake == "would delete 30 of 40 snapshots, more than x = 50"
     assert summary(_run(result)).splitlines() == [
-        f"run {RUN} of nightly: 0 of 1 volumes have no snapshot of this run, nothing was deleted in 1 regions",
+        f"run {RUN} of nightly: the one volume has its snapshot, the deletion brake held in 1 of 1 regions",
         "- r: deletion brake: would delete 30 of 40 snapshots, more than x = 50",
     ]
     assert _run(result).failed

@@ -16,7 +16,19 @@ from ebs_backup.report.findings import (
     unread_regions,
 )
 from ebs_backup.report.schema import Report
-from tests.unit.reports import BRAKED, CLOSED, EMPTY, ONE, PLANNED, UNREAD, VARIED, lacking, reported
+from tests.unit.reports import (
+    BRAKED,
+    CLOSED,
+    EMPTY,
+    EXPIRING,
+    NOTHING_SELECTED,
+    ONE,
+    PLANNED,
+    UNREAD,
+    VARIED,
+    lacking,
+    reported,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,11 +41,38 @@ from tests.unit.reports import BRAKED, CLOSED, EMPTY, ONE, PLANNED, UNREAD, VARI
         (reported(ONE, UNREAD), "bad"),
         (reported(BRAKED), "bad"),
         (reported(PLANNED, dry_run=True), "bad"),
+        (reported(NOTHING_SELECTED), "bad"),
+        (replace(reported(NOTHING_SELECTED), chosen_regions=True), "unknown"),
+        (reported(EXPIRING), "bad"),
     ],
-    ids=["good", "closed", "empty", "uncovered", "unread", "braked", "would be braked"],
+    ids=[
+        "good",
+        "closed",
+        "empty",
+        "uncovered",
+        "unread",
+        "braked",
+        "would be braked",
+        "nothing selected",
+        "nothing selected in chosen regions",
+        "made before",
+    ],
 )
 def test_assessment_is_good_only_if_nothing_needs_attention(report: Report, expected: str) -> None:
     assert assessment(report) == expected
+
+
+def test_slip_that_selects_nothing_is_named() -> None:
+    (finding,) = findings(reported(NOTHING_SELECTED, EMPTY))
+
+    assert finding.text == "No volume is selected, though 2 volumes are in use: see include_tags and exclude_tags."
+
+
+def test_snapshots_of_an_earlier_deployment_are_named() -> None:
+    (finding,) = findings(reported(EXPIRING))
+
+    assert finding.text == "1 snapshot that no rule keeps was made before this deployment existed."
+    assert finding.section == "deletions"
 
 
 def test_completed_run_can_leave_volumes_uncovered() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ebs_backup.plan.coverage import Coverage
-from ebs_backup.report.metrics import BY_REGION, NAMESPACE, UNITS, metrics
+from ebs_backup.report.metrics import ADDING_UP, BY_REGION, NAMESPACE, UNITS, metrics
 from ebs_backup.report.schema import Report
 from tests.unit.builders import RUN
 from tests.unit.embedded_metric_format import violations
@@ -14,6 +14,8 @@ from tests.unit.reports import (
     BRAKED,
     CLOSED,
     EMPTY,
+    EXPIRING,
+    NOTHING_SELECTED,
     ONE,
     PLANNED,
     UNREAD,
@@ -31,6 +33,7 @@ ALL = {
     "one volume": reported(ONE, EMPTY),
     "all that can happen": reported(VARIED, EMPTY, UNREAD, CLOSED, BRAKED, uncovered=MISSING),
     "a dry run": reported(PLANNED, dry_run=True),
+    "deletions": reported(EXPIRING, NOTHING_SELECTED),
     "huge": huge(),
 }
 each = pytest.mark.parametrize("report", ALL.values(), ids=ALL.keys())
@@ -72,11 +75,14 @@ def test_run_sends_every_metric() -> None:
         "RecoveryPointAgeMax": 177_120,
         "SnapshotsCreateStarted": 2,
         "SnapshotsCreateFailed": 2,
+        "SnapshotsAnnounced": 0,
         "SnapshotsDeleteCompleted": 1,
         "SnapshotsDeleteFailed": 1,
         "RunDuration": 61.5,
         "ThrottledCalls": 2,
         "DeletionBrake": 1,
+        "RegionsUnread": 0,
+        "NothingSelected": 0,
         "RunFailed": 1,
     }
     assert (region["Policy"], region["Region"]) == ("nightly", "eu-west-1")
@@ -90,8 +96,34 @@ def test_share_covered_is_missing_if_a_region_was_not_read() -> None:
     assert values["RunFailed"] == 1
 
 
+def test_unread_regions_are_counted_unless_denied_as_expected() -> None:
+    assert _values(metrics(reported(ONE, UNREAD, CLOSED))[0])["RegionsUnread"] == 1
+
+
+@pytest.mark.parametrize(
+    ("results", "value"), [((NOTHING_SELECTED, EMPTY), 1), ((NOTHING_SELECTED, ONE), 0), ((EMPTY,), 0)]
+)
+def test_slip_that_selects_nothing_is_told_from_an_empty_account(results: Any, value: int) -> None:
+    assert _values(metrics(reported(*results))[0])["NothingSelected"] == value
+
+
+def test_announcements_are_counted() -> None:
+    assert _values(metrics(reported(EXPIRING))[0])["SnapshotsAnnounced"] == 1
+
+
+def test_run_whose_report_is_not_stored_has_failed() -> None:
+    assert _values(metrics(reported(ONE), stored=False)[0])["RunFailed"] == 1
+
+
+def test_run_of_chosen_regions_sends_only_sums_above_zero() -> None:
+    (document,) = metrics(replace(reported(EXPIRING, UNREAD), chosen_regions=True))
+
+    assert _values(document) == dict.fromkeys(ADDING_UP, 1)
+    assert metrics(replace(reported(EMPTY), chosen_regions=True)) == []
+
+
 def test_run_without_trouble_sends_zeros_to_end_alarms() -> None:
-    values = _values(metrics(reported(ONE))[0])
+    values = _values(metrics(replace(reported(ONE), expires=True))[0])
 
     assert values["CoveragePercent"] == 100
     assert [values[name] for name in ("UncoveredVolumes", "DeletionBrake", "RunFailed", "SnapshotsCreateFailed")] == [
@@ -100,11 +132,22 @@ def test_run_without_trouble_sends_zeros_to_end_alarms() -> None:
 
 
 def test_run_with_volumes_sends_all_metrics() -> None:
-    assert _values(metrics(reported(ONE))[0]).keys() == UNITS.keys()
+    assert _values(metrics(replace(reported(ONE), expires=True))[0]).keys() == UNITS.keys()
 
 
 def test_run_without_a_volume_sends_no_share_and_no_age() -> None:
-    assert UNITS.keys() - _values(metrics(reported(EMPTY))[0]).keys() == {"CoveragePercent", "RecoveryPointAgeMax"}
+    values = _values(metrics(replace(reported(EMPTY), expires=True))[0])
+
+    assert UNITS.keys() - values.keys() == {"CoveragePercent", "RecoveryPointAgeMax"}
+
+
+@pytest.mark.parametrize(
+    "report",
+    [reported(ONE), replace(reported(ONE, UNREAD), expires=True), replace(reported(VARIED), expires=True)],
+    ids=["a run by hand", "a region unread", "out of time"],
+)
+def test_run_that_judged_less_ends_no_alarm_of_the_brake(report: Report) -> None:
+    assert "DeletionBrake" not in _values(metrics(report)[0])
 
 
 def test_dry_run_sends_only_what_it_found() -> None:
@@ -115,6 +158,8 @@ def test_dry_run_sends_only_what_it_found() -> None:
         "UncoveredVolumes",
         "CoveragePercent",
         "RecoveryPointAgeMax",
+        "RegionsUnread",
+        "NothingSelected",
     }
 
 

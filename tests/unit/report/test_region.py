@@ -11,7 +11,21 @@ from ebs_backup.model.reader import read
 from ebs_backup.model.values import Outcome, Plan, Problem, Status
 from ebs_backup.report.region import RegionPart, RegionResult, combined, region_part
 from ebs_backup.report.schema import MAX_LISTED, RegionReport, Totals
-from tests.unit.reports import BRAKED, CLOSED, DENIED, EMPTY, ONE, PLANNED, UNREAD, VARIED, lacking, without_any
+from tests.unit.reports import (
+    BRAKED,
+    CLOSED,
+    DENIED,
+    EMPTY,
+    EXPIRING,
+    GOES,
+    NOTHING_SELECTED,
+    ONE,
+    PLANNED,
+    UNREAD,
+    VARIED,
+    lacking,
+    without_any,
+)
 
 FAULT = Problem("DescribeVolumes", "InternalError", "try again")
 TIMED_OUT = Problem("", "Sandbox.Timedout", "Task timed out after 900.00 seconds")
@@ -36,7 +50,7 @@ def test_region_report_begins_with_counts_and_status() -> None:
     made = _report(replace(VARIED, coverages=(lacking("vol-3"), without_any("vol-4"))))
 
     fields = list(asdict(made))
-    assert fields[:9] == list(asdict(Totals()))
+    assert fields[: len(asdict(Totals()))] == list(asdict(Totals()))
     assert fields.index("status") < fields.index("duration_seconds") < fields.index("problems")
     assert (made.covered, made.oldest_recovery_point_hours) == (0, 49.2)
     assert [each.volume_id for each in made.uncovered] == ["vol-3", "vol-4"]
@@ -100,6 +114,7 @@ def test_region_is_curable_unless_denied_or_held_by_the_brake(result: RegionResu
         UNREAD,
         CLOSED,
         BRAKED,
+        EXPIRING,
         replace(PLANNED, dry_run=True),
         replace(ONE, coverages=(lacking("vol-1"),)),
     ],
@@ -120,7 +135,50 @@ def test_part_of_very_many_volumes_stays_small() -> None:
     assert len(json.dumps(asdict(part))) < 30_000
 
 
+def test_announcements_are_listed_by_the_time_that_they_name() -> None:
+    made = _report(EXPIRING)
+
+    assert [(each.snapshot_id, each.delete_after[:10]) for each in made.announcements] == [
+        ("snap-b", "2026-11-25"),
+        ("snap-a", "2026-11-26"),
+    ]
+    assert (made.announced, made.waiting, made.withdrawn, made.deleted, made.kept) == (1, 1, 1, 1, 2)
+    assert made.announced_by_day == {"2026-11-25": 1, "2026-11-26": 1}
+    assert made.kept_because == {"held by tag ebs-backup:Hold": 1, "in the archive tier": 1}
+    assert made.before_deployment == 1
+
+
+def test_announcement_that_failed_is_none() -> None:
+    refused = replace(EXPIRING.outcomes[2], status=Status.FAILED, problem=FAULT)
+    made = _report(replace(EXPIRING, outcomes=(refused,)))
+
+    assert [each.snapshot_id for each in made.announcements] == ["snap-b"]
+    assert (made.announced, made.failed_by_operation) == (0, {"CreateTags": 1})
+
+
+def test_brake_leaves_waiting_what_was_announced_before() -> None:
+    assert EXPIRING.plan is not None
+    held = replace(EXPIRING, plan=replace(EXPIRING.plan, actions=(), brake="slip"), outcomes=())
+
+    assert (_report(held).waiting, _report(held).announced) == (2, 0)
+
+
+def test_volumes_in_use_are_counted_selected_or_not() -> None:
+    assert [_report(result).in_use for result in (VARIED, NOTHING_SELECTED, EMPTY)] == [6, 2, 0]
+
+
 # --- several rounds ---
+
+
+def test_snapshot_announced_by_an_earlier_round_counts_once() -> None:
+    assert EXPIRING.plan is not None
+    goes = [replace(v, delete_after=GOES) for v in EXPIRING.plan.verdicts if v.snapshot.id in ("snap-a", "snap-b")]
+    second = RegionResult(region="eu-north-1", plan=Plan("eu-north-1", 1, verdicts=tuple(goes)))
+
+    both = combined(_part(EXPIRING), _part(second)).report
+
+    assert (both.announced, both.waiting, len(both.announcements)) == (1, 1, 2)
+
 
 counts = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 5))
 few = st.integers(0, 9)
@@ -130,7 +188,11 @@ region_reports = st.builds(
     created=few,
     already_there=few,
     tagged=few,
+    announced=few,
+    waiting=few,
+    withdrawn=few,
     deleted=few,
+    changes=st.lists(st.sampled_from(["x.changes.jsonl"]), max_size=2).map(tuple),
     failed=few,
     unfinished=few,
     deletion_brake=st.none() | st.just("would delete 30 of 40 snapshots"),

@@ -3,12 +3,16 @@
 import json
 import logging
 import math
+import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebs_backup import handler
@@ -20,12 +24,14 @@ from ebs_backup.model.values import Problem
 from ebs_backup.report.document import RunFailed
 from ebs_backup.report.region import RegionPart, RegionResult, region_part
 from ebs_backup.report.schema import RegionReport, Totals
+from ebs_backup.runs.records import REPEATED, NextRound
 from ebs_backup.runs.rounds import MAX_STALLED, PAUSE, REFILLED, following
-from sandbox.ec2 import Fault, Rate, Request, Simulator
+from sandbox.ec2 import Clock, Fault, Rate, Request, Simulator
 from tests.unit.builders import RUN
 from tests.unit.conftest import Connect, SimulatedTime
 from tests.unit.estates import add_instance, add_snapshots, add_volumes
 from tests.unit.state_machine import Bucket, ExecutionFailed, Json, Killed, StateMachine
+from tools.simulated import connected
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "time": RUN, "detail": {}}
 OPERATIONS = ("CreateSnapshot", "CreateSnapshots", "CreateTags", "DeleteSnapshot")
@@ -41,7 +47,7 @@ POLICY = {
     "request_rates": dict.fromkeys(OPERATIONS, 0.5),
 }
 MAX_ROUNDS = 7
-RETENTION = {"retention": {"last": 1}, "max_deletions_percent": 100}
+RETENTION = {"retention": {"last": 2}}
 
 
 class Deployment:
@@ -79,10 +85,13 @@ class Deployment:
     def execute(self, event: object = TICK, name: str = "execution-1") -> Json:
         return self.machine.execute(event, name)
 
+    def begin(self, event: object = TICK, name: str = "execution-1") -> Json:
+        return self.invoke({"step": "begin", "event": event, "execution": name})
+
     @property
     def reports(self) -> list[Json]:
-        stored = [key for key in self.bucket.objects if key.startswith("nightly/reports/") and key.endswith(".json")]
-        return [self.bucket.json(key) for key in stored]
+        keys = [key for key in self.bucket.objects if key.startswith("nightly/reports/") and key.endswith(".json")]
+        return [self.bucket.json(key) for key in keys]
 
 
 @pytest.fixture
@@ -92,6 +101,10 @@ def deployment(
     clock: SimulatedTime,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Deployment:
+    return _deployed(ec2, clock, monkeypatch)
+
+
+def _deployed(ec2: Simulator, clock: SimulatedTime, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     bucket = Bucket()
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setattr(handler, "Clock", lambda: clock)
@@ -115,9 +128,13 @@ def _stored(execution: str = "execution-1") -> str:
 
 
 def _visit(**changes: object) -> Json:
-    run = {"run_id": RUN, "execution": "execution-1", "dry_run": False, "started_at": "2026-11-23T03:00:00+00:00"}
-    run |= {"narrowed": False, "regions": 3}
+    run = {"run_id": RUN, "execution": "execution-1", "dry_run": False}
     return {"step": "visit", "run": run, "region": "eu-west-1", "round": 1, "stalled": 0, "retries": 0, **changes}
+
+
+def _finish(*regions: str, **changes: object) -> Json:
+    visits = [{"region": region, "rounds": 1} for region in regions]
+    return {"step": "finish", "run": _visit()["run"], "visits": visits, **changes}
 
 
 # --- a whole execution ---
@@ -179,6 +196,9 @@ def test_totals_are_the_same_however_many_rounds_it_takes(deployment: Deployment
         "created": 44,
         "already_there": 0,
         "tagged": 16,
+        "announced": 0,
+        "waiting": 0,
+        "withdrawn": 0,
         "deleted": 2,
         "kept": 1,
         "skipped": 1,
@@ -190,6 +210,12 @@ def test_totals_are_the_same_however_many_rounds_it_takes(deployment: Deployment
     assert report["coverage"]["selected"] == 44
 
 
+def _let_follow(deployment: Deployment, follows: NextRound) -> None:
+    """Record that some rounds were made, which found nothing, and what is to follow."""
+    record = {"ended_at": "2026-11-23T03:00:00Z", "follows": asdict(follows), "part": asdict(_part())}
+    deployment.bucket.objects[_stored()] = json.dumps(record).encode()
+
+
 def _add_all_sorts(ec2: Simulator) -> None:
     """Add single volumes, sets, one that is left alone, and old snapshots, one of which must not be deleted."""
     ec2.pending_seconds = 86_400.0
@@ -198,8 +224,8 @@ def _add_all_sorts(ec2: Simulator) -> None:
         add_instance(ec2, f"i-{n}", *(f"vol-{n}{letter}" for letter in "abc"))
     add_instance(ec2, "i-four", "vol-1", "vol-2", "vol-3", "vol-4")
     add_instance(ec2, "i-out", "vol-out", skipped=("vol-out",))
-    add_snapshots(ec2, "vol-0000", days=3)
-    add_snapshots(ec2, "vol-0001", days=2, shared_with=frozenset({"111122223333"}))
+    add_snapshots(ec2, "vol-0000", days=4)
+    add_snapshots(ec2, "vol-0001", days=3, shared_with=frozenset({"111122223333"}))
 
 
 def test_region_that_fails_fails_the_execution_after_the_others(deployment: Deployment, ec2: Simulator) -> None:
@@ -300,21 +326,22 @@ def test_region_given_up_is_measured_as_by_one_invocation(
 
 @pytest.mark.parametrize(
     ("number", "stalled", "measured"),
-    [(1, MAX_STALLED - 1, 5), (MAX_ROUNDS, 0, 5), (MAX_ROUNDS - 1, MAX_STALLED - 2, 0)],
+    [(2, MAX_STALLED - 1, 5), (MAX_ROUNDS, 0, 5), (MAX_ROUNDS - 1, MAX_STALLED - 2, 0)],
     ids=["stalled", "rounds used up", "another is sure to follow"],
 )
 def test_round_that_may_be_the_last_measures_coverage(
     deployment: Deployment, ec2: Simulator, number: int, stalled: int, measured: int
 ) -> None:
     deployment.deploy(max_rounds=MAX_ROUNDS)
-    deployment.bucket.missing = "NoSuchKey"
     add_volumes(ec2, 5, "eu-west-1")
+    deployment.begin()
+    _let_follow(deployment, NextRound(again=True, wait_seconds=0, round=number, stalled=stalled))
     deployment.seconds = RESERVE
 
     follows = deployment.invoke(_visit(round=number, stalled=stalled))
 
     assert follows["again"] == (measured == 0)
-    part = deployment.bucket.json(_stored())
+    part = deployment.bucket.json(_stored())["part"]
     assert (part["report"]["unfinished"], part["measured"]) == (5, measured)
 
 
@@ -361,7 +388,7 @@ def test_round_that_crashes_is_made_again_and_doubles_nothing(
 
 def test_round_whose_answer_was_lost_is_made_again_and_counts_once(deployment: Deployment, ec2: Simulator) -> None:
     ids = add_volumes(ec2, 40, "eu-west-1")
-    begun = deployment.invoke({"step": "begin", "event": TICK, "execution": "execution-1"})
+    begun = deployment.begin()
     deployment.invoke(_visit(run=begun["run"]))  # whose answer got lost
 
     totals = _rest(deployment, begun, retries=1)["totals"]
@@ -373,7 +400,7 @@ def test_round_whose_answer_was_lost_is_made_again_and_counts_once(deployment: D
 def test_two_executions_of_one_run_each_report_their_own_work(deployment: Deployment, ec2: Simulator) -> None:
     ids = add_volumes(ec2, 20, "eu-west-1")
     names = ("execution-1", "execution-2")
-    first, second = (deployment.invoke({"step": "begin", "event": TICK, "execution": name}) for name in names)
+    first, second = (deployment.begin(name=name) for name in names)
     deployment.seconds = RESERVE + 3
     deployment.invoke(_visit(run=first["run"]))  # which leaves much unfinished
     ec2.clock.advance(20)
@@ -398,14 +425,15 @@ def _rest(deployment: Deployment, begun: Json, **visit: int) -> Json:
 def test_later_round_made_again_forgets_nothing(deployment: Deployment, ec2: Simulator) -> None:
     add_volumes(ec2, 50, "eu-west-1")
     deployment.seconds = RESERVE + 10
+    deployment.begin()
     first = deployment.invoke(_visit())
     deployment.invoke(_visit(round=2, stalled=first["stalled"]))
     ec2.clock.advance(60)
     deployment.seconds = 900
 
-    deployment.invoke(_visit(round=2, stalled=first["stalled"]))
+    deployment.invoke(_visit(round=2, stalled=first["stalled"], retries=1))
 
-    report = deployment.bucket.json(_stored())["report"]
+    report = deployment.bucket.json(_stored())["part"]["report"]
     assert (report["created"], report["already_there"]) == (50, 0)
 
 
@@ -443,7 +471,7 @@ def test_region_whose_rounds_crash_fails_with_what_it_had_done(deployment: Deplo
 def test_cause_of_a_crash_is_reported_whatever_its_form(
     deployment: Deployment, cause: str | None, message: str
 ) -> None:
-    begun = deployment.invoke({"step": "begin", "event": TICK, "execution": "e"})
+    begun = deployment.begin()
     error = {"Error": "Lambda.Unknown"} | ({"Cause": cause} if cause else {})
     visits = [{"region": name, "error": error} for name in begun["regions"]]
 
@@ -468,30 +496,47 @@ def test_second_execution_of_the_same_run_finds_everything_there(deployment: Dep
 def test_region_whose_report_is_gone_fails(deployment: Deployment, ec2: Simulator, answer: str, message: str) -> None:
     deployment.bucket.missing = answer
     add_volumes(ec2, 1, "eu-west-1")
-    begun = deployment.invoke({"step": "begin", "event": TICK, "execution": "e"})
+    begun = deployment.begin()
     visits = [{"region": name, "rounds": 1} for name in begun["regions"]]
 
     with pytest.raises(RunFailed, match=f"eu-west-1: StoreError: {message}"):
         deployment.invoke({"step": "finish", "run": begun["run"], "visits": visits})
 
 
-def test_reports_that_cannot_be_read_fail_the_run_and_say_why(deployment: Deployment) -> None:
+def test_backups_are_made_when_no_record_can_be_read(deployment: Deployment, ec2: Simulator) -> None:
+    ids = _add_due(ec2)
+    deployment.deploy(**RETENTION)
     deployment.bucket.closed.add("GetObject")
 
     with pytest.raises(
-        ExecutionFailed, match=r"3 of 3 regions could not be read.*StoreError: nightly/rounds/.*AccessD"
+        ExecutionFailed, match=r"UnreadableRunError.*run must be one that has begun: nightly/rounds/.*AccessD"
     ):
         deployment.execute()
 
+    assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+    assert _expired(ec2) == []
 
-def test_report_that_cannot_be_kept_fails_the_round_at_its_end(deployment: Deployment, ec2: Simulator) -> None:
-    ids = add_volumes(ec2, 2, "eu-west-1")
+
+def test_backups_are_made_when_nothing_can_be_recorded(deployment: Deployment, ec2: Simulator) -> None:
+    ids = _add_due(ec2)
+    deployment.deploy(**RETENTION)
     deployment.bucket.closed.add("PutObject")
 
-    with pytest.raises(ExecutionFailed, match=r"StoreError: nightly/rounds/.*could not be stored"):
+    with pytest.raises(ExecutionFailed, match=r"UnreadableRunError.*run must be one that has begun: nightly/rounds/"):
         deployment.execute()
 
     assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+    assert _expired(ec2) == []
+
+
+def test_dry_run_stays_one_when_no_record_can_be_read(deployment: Deployment, ec2: Simulator) -> None:
+    _add_due(ec2)
+    deployment.bucket.closed.add("GetObject")
+
+    with pytest.raises(ExecutionFailed, match="UnreadableRunError"):
+        deployment.execute({"dry_run": True})
+
+    assert not [call for call in ec2.calls if not call.action.startswith("Describe")]
 
 
 # --- less than a whole run ---
@@ -517,16 +562,16 @@ def test_dry_run_logs_each_action_and_each_verdict_once(
 ) -> None:
     deployment.deploy(**RETENTION)
     add_volumes(ec2, 2, "eu-west-1")
-    add_snapshots(ec2, "vol-0000", days=3)
+    add_snapshots(ec2, "vol-0000", days=4)
 
     with caplog.at_level(logging.INFO):
         deployment.execute({"dry_run": True})
 
     logged = Counter(record.message for record in caplog.records)
-    assert (logged["action_planned"], logged["snapshot_judged"]) == (2 + 2, 3)
+    assert (logged["action_planned"], logged["snapshot_judged"]) == (2 + 2, 4)
 
 
-def test_run_of_some_regions_sends_no_metrics_and_no_report(
+def test_run_of_some_regions_says_only_what_it_did(
     deployment: Deployment, ec2: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_volumes(ec2, 1, "eu-west-1")
@@ -534,16 +579,15 @@ def test_run_of_some_regions_sends_no_metrics_and_no_report(
 
     ended = deployment.execute({"regions": ["eu-west-2"]})
 
-    assert (ended["report"], ended["totals"]["created"]) == (None, 1)
-    assert deployment.reports == []
-    assert capsys.readouterr().out == ""
+    assert ended["totals"]["created"] == 1
+    assert [(report["chosen_regions"], list(report["regions"])) for report in deployment.reports] == [
+        (True, ["eu-west-2"])
+    ]
+    assert json.loads(capsys.readouterr().out)["SnapshotsCreateStarted"] == 1
 
 
 def test_manual_run_without_a_name_takes_that_of_its_execution(deployment: Deployment) -> None:
-    named = [
-        deployment.invoke({"step": "begin", "event": event, "execution": "execution-7"})["run"]["run_id"]
-        for event in ({}, {"run_id": "mine"}, TICK)
-    ]
+    named = [deployment.begin(event, "execution-7")["run"]["run_id"] for event in ({}, {"run_id": "mine"}, TICK)]
 
     assert named == ["execution-7", "mine", RUN]
 
@@ -594,7 +638,7 @@ def test_answers_stay_small_whatever_the_estate(deployment: Deployment, ec2: Sim
         deployment.execute()
     ec2.regions["us-east-1"].denied = False
     ec2.clock.advance(60)
-    deployment.execute()
+    deployment.execute(name="execution-2")
 
     regions = len(deployment.machine.rounds)
     assert regions == 17
@@ -616,28 +660,43 @@ def test_step_is_refused_where_the_engine_is_lambda(deployment: Deployment) -> N
         ({"step": "begin", "event": {}}, "begin must have a value for: execution"),
         ({"step": "begin", "event": {}, "execution": 7}, "begin.execution must be a string; got: 7"),
         ({"step": "begin", "event": {"dryrun": True}, "execution": "e"}, "payload keys must be among .*; got: dryrun"),
-        ({"step": "begin", "event": {}, "execution": "e" * 81}, "run_id must be 1 to 80 letters"),
+        *(
+            (
+                {"step": "begin", "event": {}, "execution": name},
+                "begin.execution must be 1 to 80 letters, digits, - or _",
+            )
+            for name in ("", "e" * 81, "..", "a/b", "../../other-run/its-execution", "a.b", "a b", "a\n", "é", "a:b")
+        ),
+        ({"step": "begin", "event": {}, "execution": "-e"}, "run_id must be 1 to 80 letters"),
+        ({"step": "begin", "event": _visit(), "execution": "e"}, "payload keys must be among .*; got: region, retries"),
+        ({"step": "begin", "event": TICK | {"dry_run": True}, "execution": "e"}, "keys of a scheduled event must be"),
         (_visit(rounds=1), "visit keys must be among step, run, region, round, stalled, retries; got: rounds"),
         (_visit(round="1"), "visit.round must be a whole number; got: '1'"),
         (_visit(round=True), "visit.round must be a whole number; got: True"),
         (_visit(round=0), "visit.round must be 1 or more; got: 0"),
         (_visit(stalled=-1), "visit.stalled must be 0 or more; got: -1"),
         (_visit(retries=-1), "visit.retries must be 0 or more; got: -1"),
-        (_visit(region="Ireland"), r"payload.regions\[0\] must be a region name such as eu-west-1; got: 'Ireland'"),
-        (_visit(region="sa-east-1"), "regions must be within the deployment's regions; got: sa-east-1"),
         (_visit(run=None), "visit.run must be an object; got: None"),
-        (_visit(run=_visit()["run"] | {"run_id": "x" * 81}), "run_id must be 1 to 80 letters"),
-        (_visit(run=_visit()["run"] | {"started_at": "now"}), "started_at must be a time in ISO 8601 with an offset"),
-        (
-            _visit(run=_visit()["run"] | {"started_at": "2026-11-23T03:00:00"}),
-            "started_at must be a time in ISO 8601 with an offset; got: '2026-11-23T03:00:00'",
+        *(
+            (_visit(run=_visit()["run"] | {"run_id": run_id}), "run_id must be 1 to 80 letters")
+            for run_id in ("", "x" * 81, "../other", "a/b", ".", "é")
+        ),
+        *(
+            (_visit(run=_visit()["run"] | {"execution": name}), "execution must be 1 to 80 letters, digits, - or _")
+            for name in ("", "e" * 81, "..", "a/b", "../../other-run/its-execution")
+        ),
+        *(
+            (step(run=_visit()["run"] | {key: value}), "run keys must be among run_id, execution, dry_run; got: " + key)
+            for step in (_visit, _finish)
+            for key, value in {
+                "started_at": "2020-01-01T00:00:00Z",
+                "regions": 1,
+                "narrowed": True,
+                "expires": True,
+            }.items()
         ),
         (
-            {"step": "finish", "run": _visit()["run"], "visits": [{"region": "eu-west-1", "rounds": 1}]},
-            "visits must be of the run's 3 regions; got: eu-west-1",
-        ),
-        (
-            {"step": "finish", "run": _visit()["run"], "visits": [{"region": "eu-west-1", "round": 1}]},
+            _finish(visits=[{"region": "eu-west-1", "round": 1}]),
             r"finish.visits\[0\] keys must be among region, rounds, error; got: round",
         ),
     ],
@@ -727,13 +786,495 @@ def test_answers_hold_nothing_of_a_single_volume(deployment: Deployment, ec2: Si
     assert "vol-" not in json.dumps(deployment.machine.answers)
 
 
-def test_round_backs_up_before_it_reads_what_is_stored(deployment: Deployment, ec2: Simulator) -> None:
-    asked: list[Request] = []
-    ec2.hooks.append(asked.append)
-    deployment.bucket.closed.add("GetObject")
+# --- what Begin records ---
+
+
+def _record(name: str, execution: str = "execution-1") -> str:
+    return f"nightly/rounds/{RUN}/{execution}/{name}.json"
+
+
+def test_begin_records_what_the_run_is(deployment: Deployment) -> None:
+    answer = deployment.begin()
+
+    assert answer == {"run": {"run_id": RUN, "execution": "execution-1", "dry_run": False}, "regions": REGIONS}
+    assert deployment.bucket.json(_record("run")) == {
+        "run_id": RUN,
+        "execution": "execution-1",
+        "started_at": "2026-11-23T03:00:05+00:00",
+        "regions": REGIONS,
+        "narrowed": False,
+        "dry_run": False,
+        "expires": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "expires"),
+    [({}, False), ({"expire": True}, True), (TICK, True), (TICK | {"time": "1970-01-01T00:00:00Z"}, False)],
+)
+def test_rounds_expire_only_what_the_run_may(
+    deployment: Deployment, ec2: Simulator, event: Json, expires: bool
+) -> None:
+    _add_due(ec2)
+    deployment.deploy(**RETENTION)
+
+    deployment.execute(event)
+
+    assert bool(_expired(ec2)) == expires
+
+
+@pytest.mark.parametrize("key", ["run.json", "eu-west-1.json", "us-east-1.json"])
+def test_invocation_killed_after_its_put_is_made_again(deployment: Deployment, ec2: Simulator, key: str) -> None:
+    ids = add_volumes(ec2, 3, "eu-west-1")
+    deployment.bucket.dies_after = key
+
+    ended = deployment.execute()
+
+    assert not deployment.bucket.dies_after
+    assert (ended["status"], ended["totals"]["created"]) == ("completed", 3)
+    assert _snapshots(ec2, "eu-west-1") == Counter(ids)
+    assert [name for name in deployment.bucket.objects if name.endswith("/run.json")] == [_record("run")]
+    assert deployment.bucket.json(_record("run"))["started_at"] == "2026-11-23T03:00:05+00:00"
+
+
+def test_begin_made_again_answers_the_same(deployment: Deployment, ec2: Simulator) -> None:
+    deployment.deploy(regions=[])
+    first = deployment.begin()
+    recorded = dict(deployment.bucket.objects)
+    ec2.clock.advance(3600)
+    ec2.regions["ap-east-1"].opt_in_status = "opted-in"
+
+    assert deployment.begin() == first
+    assert deployment.bucket.objects == recorded
+
+
+@pytest.mark.parametrize("event", [{"dry_run": True}, {"expire": True}, {"regions": ["eu-west-1"]}, TICK])
+def test_begin_in_the_name_of_another_run_fails(deployment: Deployment, ec2: Simulator, event: Json) -> None:
+    deployment.begin({"run_id": RUN})
+    recorded = dict(deployment.bucket.objects)
+
+    with pytest.raises(RequestError, match=f"execution must be of one run; execution-1 has begun {RUN} with another"):
+        deployment.begin(event if event is TICK else event | {"run_id": RUN})
+
+    assert deployment.bucket.objects == recorded
+    assert not ec2.calls
+
+
+def test_begin_long_before_the_execution_fails_it(deployment: Deployment, ec2: Simulator) -> None:
+    deployment.begin()
+    ec2.clock.advance(REPEATED.total_seconds() + 1)
+
+    with pytest.raises(ExecutionFailed, match="execution must not begin again; execution-1 began at 2026-11-23T03:00"):
+        deployment.execute()
+
+    assert deployment.machine.answers == []
+
+
+# --- forged payloads ---
+
+
+def _add_due(ec2: Simulator) -> list[str]:
+    """Add volumes of which snapshots are due, and were announced long ago; return the volumes' ids."""
+    ids = add_volumes(ec2, 2, "eu-west-1")
+    for volume_id in ids:
+        add_snapshots(ec2, volume_id, days=5)
+    return ids
+
+
+def _expired(ec2: Simulator) -> list[str]:
+    """Return the calls that announced, withdrew or deleted anything."""
+    return [
+        call.action
+        for call in ec2.calls
+        if call.action == "DeleteSnapshot" or (call.action == "CreateTags" and "DeleteAfter" in str(call.parameters))
+    ]
+
+
+@pytest.mark.parametrize("step", [_visit(), _visit(round=2), _finish(*REGIONS), _finish()])
+@pytest.mark.parametrize("run", [{"run_id": "2026-11-23T02:00:00Z"}, {"execution": "execution-2"}, {"dry_run": True}])
+def test_step_of_a_run_that_never_began_is_refused(
+    deployment: Deployment, ec2: Simulator, step: Json, run: Json
+) -> None:
+    deployment.bucket.missing = "NoSuchKey"
+    deployment.begin()
+    recorded = dict(deployment.bucket.objects)
+
+    with pytest.raises(RequestError, match="run must be one that has begun; got: "):
+        deployment.invoke(step | {"run": step["run"] | run})
+
+    assert deployment.bucket.objects == recorded
+    assert not ec2.calls
+
+
+def test_visit_of_a_run_that_s3_does_not_know_expires_nothing(deployment: Deployment, ec2: Simulator) -> None:
+    _add_due(ec2)
+    deployment.deploy(**RETENTION)
+
+    with pytest.raises(RequestError, match=r"run must be one that has begun: .* could not be read"):
+        deployment.invoke(_visit())
+
+    assert _expired(ec2) == []
+    assert all(key.endswith(".changes.jsonl") for key in deployment.bucket.objects)
+
+
+@pytest.mark.parametrize("changes", [{"run": {"run_id": "2026-11-24T03:00:00Z"}}, {"region": "Ireland"}])
+def test_visit_without_a_record_obeys_the_rules_of_a_run_by_hand(
+    deployment: Deployment, ec2: Simulator, changes: Json
+) -> None:
+    with pytest.raises(RequestError, match=r"must not be a time to come|must be a region name"):
+        deployment.invoke(_visit(**changes | {"run": _visit()["run"] | changes.get("run", {})}))
+
+    assert not ec2.calls
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-east-1", "sa-east-1", "Ireland", "run", "../run", ""])
+def test_visit_of_a_region_that_is_none_of_the_runs_is_refused(
+    deployment: Deployment, ec2: Simulator, region: str
+) -> None:
+    deployment.begin({"regions": ["eu-west-2"], "run_id": RUN})
+
+    with pytest.raises(RequestError, match="region must be among the run's eu-west-2; got: "):
+        deployment.invoke(_visit(region=region))
+
+    assert not ec2.calls
+
+
+def test_region_excluded_since_the_run_began_is_not_visited(deployment: Deployment, ec2: Simulator) -> None:
+    deployment.begin()
+    deployment.deploy(exclude_regions=["eu-west-1"])
+
+    with pytest.raises(RequestError, match="regions must be within the deployment's regions; got: eu-west-1"):
+        deployment.invoke(_visit())
+
+    assert not ec2.calls
+
+
+def test_deployment_made_a_dry_run_since_the_run_began_is_one(deployment: Deployment, ec2: Simulator) -> None:
+    _add_due(ec2)
+    deployment.begin()
+    deployment.deploy(dry_run=True, **RETENTION)
+
+    deployment.invoke(_visit())
+
+    assert not [call for call in ec2.calls if not call.action.startswith("Describe")]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"round": 1, "stalled": 1},
+        {"round": 1, "retries": 1},
+        {"round": 2},
+        {"round": 3, "stalled": 0},
+        {"round": 4, "stalled": 1},
+        {"round": 4, "stalled": 1, "retries": 1},
+        {"round": 2, "stalled": MAX_STALLED, "retries": 1},
+        {"round": 10**9, "stalled": 1},
+    ],
+)
+def test_round_out_of_turn_is_refused(deployment: Deployment, ec2: Simulator, forged: Json) -> None:
+    deployment.begin()
+    _let_follow(deployment, NextRound(again=True, wait_seconds=0, round=3, stalled=1))
+    recorded = dict(deployment.bucket.objects)
+
+    with pytest.raises(RequestError, match=r"round must be the next one, [13] with [01] stalled; got: "):
+        deployment.invoke(_visit(**forged))
+
+    assert deployment.bucket.objects == recorded
+    assert not ec2.calls
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_round_after_the_end_is_refused(deployment: Deployment, ec2: Simulator, number: int) -> None:
+    deployment.begin()
+    deployment.invoke(_visit())
+    made = len(ec2.calls)
+
+    with pytest.raises(RequestError, match=r"round must be the next one, .*; got: "):
+        deployment.invoke(_visit(round=number, stalled=1))
+
+    assert len(ec2.calls) == made
+
+
+def test_first_round_made_anew_replaces_no_record(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 3, "eu-west-1")
+    deployment.begin()
+    deployment.invoke(_visit())
+    recorded = deployment.bucket.objects[_stored()]
+    made = _snapshots(ec2, "eu-west-1")
+
+    with pytest.raises(s3.StoreError, match=r"eu-west-1.json is in reports already"):
+        deployment.invoke(_visit())
+
+    assert (deployment.bucket.objects[_stored()], _snapshots(ec2, "eu-west-1")) == (recorded, made)
+
+
+def test_lost_answer_of_the_last_round_is_the_record(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 3, "eu-west-1")
+    deployment.begin()
+    follows = deployment.invoke(_visit())
+    recorded, made = dict(deployment.bucket.objects), len(ec2.calls)
+    ec2.clock.advance(6 * 3600)
+
+    assert deployment.invoke(_visit(retries=1)) == follows
+
+    assert (deployment.bucket.objects, len(ec2.calls)) == (recorded, made)
+
+
+def test_record_that_cannot_be_read_is_not_replaced(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 3, "eu-west-1")
+    deployment.begin()
+    deployment.invoke(_visit())
+    recorded = dict(deployment.bucket.objects)
+    deployment.bucket.hidden = _record("eu-west-1")
+
+    with pytest.raises(s3.StoreError, match=r"eu-west-1.json is in reports already, and could not be read"):
+        deployment.invoke(_visit())
+
+    assert deployment.bucket.objects == recorded
+
+
+@pytest.mark.parametrize("visited", [[], ["eu-west-1"], ["eu-west-1", "us-east-1"]])
+def test_finish_before_all_visits_fails(
+    deployment: Deployment, ec2: Simulator, visited: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment.bucket.missing = "NoSuchKey"
     add_volumes(ec2, 1, "eu-west-1")
+    deployment.begin()
+    for region in visited:
+        deployment.invoke(_visit(region=region))
 
-    with pytest.raises(s3.StoreError):
-        deployment.invoke(_visit(round=2))
+    with pytest.raises(RunFailed, match=f"{3 - len(visited)} of 3 regions could not be read"):
+        deployment.invoke(_finish(*REGIONS))
 
-    assert "CreateSnapshot" in {request.action for request in asked}
+    assert [report["status"] for report in deployment.reports] == ["failed"]
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["RunFailed"] == 1
+
+
+@pytest.mark.parametrize("rounds", [None, 0, 1, 2])
+def test_finish_before_the_last_round_fails(deployment: Deployment, ec2: Simulator, rounds: int | None) -> None:
+    add_volumes(ec2, 50, "eu-west-1")
+    deployment.begin()
+    for region in REGIONS[1:]:
+        deployment.invoke(_visit(region=region))
+    deployment.seconds = RESERVE + 10
+    assert deployment.invoke(_visit())["again"]
+    visits = [{"region": region, "rounds": rounds if region == "eu-west-1" else 1} for region in REGIONS]
+
+    with pytest.raises(RunFailed, match="eu-west-1: RequestError: its rounds are not at their end"):
+        deployment.invoke(_finish(visits=visits))
+
+    assert [report["status"] for report in deployment.reports] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    "regions", [(), REGIONS[:2], (*REGIONS, "eu-west-1"), ("eu-west-1",) * 3, (*REGIONS[:2], "sa-east-1"), ("run",) * 3]
+)
+def test_finish_of_other_regions_than_the_runs_is_refused(deployment: Deployment, regions: tuple[str, ...]) -> None:
+    deployment.begin()
+    for region in REGIONS:
+        deployment.invoke(_visit(region=region))
+
+    with pytest.raises(RequestError, match="visits must be of the run's regions eu-west-1, eu-west-2, us-east-1; got"):
+        deployment.invoke(_finish(*regions))
+
+    assert deployment.reports == []
+
+
+def test_finish_made_again_later_is_no_news(
+    deployment: Deployment, ec2: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_volumes(ec2, 1, "eu-west-1")
+    deployment.execute()
+    first = capsys.readouterr().out
+    ec2.clock.advance(6 * 3600)
+
+    deployment.invoke(_finish(*REGIONS))
+
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize("step", [_visit(), _finish(*REGIONS)])
+def test_step_of_a_run_of_long_ago_is_refused(deployment: Deployment, ec2: Simulator, step: Json) -> None:
+    deployment.deploy(max_run_seconds=46_080)
+    deployment.begin()
+    ec2.clock.advance(46_081)
+
+    with pytest.raises(RequestError, match="run must have begun in the last 12:48:00; it began at 2026-11-23T03:00:05"):
+        deployment.invoke(step)
+
+    assert not ec2.calls
+
+
+def test_record_of_a_run_to_come_lets_nothing_go_early(deployment: Deployment, ec2: Simulator) -> None:
+    deployment.begin()
+    (key,) = [key for key in deployment.bucket.objects if key.endswith("/run.json")]
+    forged = deployment.bucket.objects[key].replace(b"2026-11-23T03:00:05", b"2026-12-23T03:00:05")
+    assert forged != deployment.bucket.objects[key]
+    deployment.bucket.objects[key] = forged
+
+    with pytest.raises(RequestError, match="it began at 2026-12-23"):
+        deployment.invoke(_visit())
+
+    assert not ec2.calls
+
+
+@pytest.mark.parametrize("record", [b"", b"{}", b"[]", b"\xff", b'{"run_id": "x"}'])
+def test_record_that_makes_no_sense_is_not_believed(deployment: Deployment, record: bytes) -> None:
+    deployment.begin()
+    deployment.bucket.objects[_record("run")] = record
+
+    with pytest.raises(RequestError, match=r"run must be one that has begun: .*could not be read"):
+        deployment.invoke(_finish(*REGIONS))
+
+
+def test_record_of_another_run_is_not_believed(deployment: Deployment) -> None:
+    deployment.begin(name="execution-2")
+    deployment.bucket.objects[_record("run")] = deployment.bucket.objects[_record("run", "execution-2")]
+
+    with pytest.raises(RequestError, match="run must be one that has begun; got"):
+        deployment.invoke(_visit())
+
+
+# What an invocation says, true and forged: few values each, so that they meet.
+_ids = st.sampled_from(["execution-1", "mine", RUN, "1970-01-01T00:00:00Z", "2026-11-24T03:00:00Z", "..", "a/b"])
+_executions = st.sampled_from(["execution-1", "execution-2", "../x"])
+_regions = st.sampled_from([*REGIONS, "sa-east-1", "run"])
+_odd: st.SearchStrategy[Any] = st.sampled_from(["x", None, 7, {"started_at": "2020-01-01T00:00:00Z"}, []])
+_events = st.one_of(
+    st.fixed_dictionaries({}, optional={"run_id": _ids, "dry_run": st.booleans(), "regions": st.just(REGIONS[:1])}),
+    st.sampled_from([TICK | {"time": "1970-01-01T00:00:00Z"}, TICK | {"dry_run": True}, TICK | {"detail": {"a": 1}}]),
+)
+_runs = st.fixed_dictionaries(
+    {"run_id": _ids, "execution": _executions, "dry_run": st.booleans()},
+    optional={"started_at": st.just("2020-01-01T00:00:00Z"), "expires": st.just(True), "regions": st.just(1)},
+)
+_honest_runs = st.fixed_dictionaries(
+    {"run_id": st.just("execution-1"), "execution": st.just("execution-1"), "dry_run": st.just(value=False)}
+)
+_errors = st.sampled_from([None, {"Error": "UnauthorizedOperation", "Cause": "{}"}])
+_visited = st.fixed_dictionaries({"region": _regions, "rounds": st.integers(0, 2)}, optional={"error": _errors})
+_all_visited = st.just([{"region": region, "rounds": 1} for region in REGIONS])
+_payloads = st.one_of(
+    _events,
+    st.fixed_dictionaries({"step": st.just("begin"), "event": _events, "execution": _executions}),
+    st.just({"step": "begin", "event": {}, "execution": "execution-1"}),
+    st.fixed_dictionaries(
+        {
+            "step": st.just("visit"),
+            "run": _honest_runs | _runs | _odd,
+            "region": _regions,
+            "round": st.integers(0, 2),
+            "stalled": st.integers(0, 2),
+            "retries": st.integers(0, 1),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "step": st.just("finish"),
+            "run": _honest_runs | _runs | _odd,
+            "visits": _all_visited | st.lists(_visited, max_size=4),
+        }
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_payloads, min_size=1, max_size=12), st.sampled_from(["AccessDenied", "NoSuchKey"]))
+def test_no_forged_payload_expires_or_gives_the_all_clear(
+    session: boto3.Session, payloads: list[Json], missing: str
+) -> None:
+    ec2 = Simulator(Clock(stopped_at=datetime(2026, 11, 23, 3, 0, 5, tzinfo=UTC)))
+    _add_due(ec2)
+    with pytest.MonkeyPatch.context() as monkeypatch, connected(ec2, session):
+        deployment = _deployed(ec2, SimulatedTime(ec2), monkeypatch)
+        deployment.deploy(**RETENTION)
+        deployment.bucket.missing = missing
+        for payload in payloads:
+            before = {key for key in deployment.bucket.objects if ".completed." in key}
+            recorded = set(deployment.bucket.objects)
+            with suppress(RequestError, RunFailed, s3.StoreError):
+                deployment.invoke(payload)
+            for key in {key for key in deployment.bucket.objects if ".completed." in key} - before:
+                assert "step" not in payload or _was_made(payload["run"], recorded), key
+
+    assert _expired(ec2) == []
+    assert all(_is_in_its_place(key) for key in deployment.bucket.objects)
+
+
+def _was_made(run: Json, recorded: set[str]) -> bool:
+    """Tell whether Begin and a round of each region have left their records."""
+    folder = f"nightly/rounds/{run['run_id']}/{run['execution']}/"
+    return {f"{folder}{name}.json" for name in ("run", *REGIONS)} <= recorded
+
+
+def _is_in_its_place(key: str) -> bool:
+    return bool(
+        re.fullmatch(r"nightly/(rounds/[\w:-]+/[\w-]+/[a-z0-9-]+|reports/\d+/\d+/\d+/[\w.-]+)\.(json|jsonl|html)", key)
+    )
+
+
+# --- evidence ---
+
+
+def _changed(deployment: Deployment) -> list[str]:
+    """Return the ids of the snapshots that the stored changes name, one for each time."""
+    texts = [text for key, text in deployment.bucket.objects.items() if key.endswith(".changes.jsonl")]
+    return [json.loads(line)["snapshot_id"] for text in texts for line in text.splitlines()]
+
+
+def test_rounds_name_every_snapshot_once(deployment: Deployment, ec2: Simulator) -> None:
+    deployment.seconds = RESERVE + 40
+    add_volumes(ec2, 60, "eu-west-1")
+
+    deployment.execute()
+
+    assert deployment.machine.rounds["eu-west-1"] > 1
+    assert sorted(_changed(deployment)) == sorted(ec2.regions["eu-west-1"].snapshots)
+    (report,) = deployment.reports
+    files = report["regions"]["eu-west-1"]["changes"]
+    assert len(set(files)) == deployment.machine.rounds["eu-west-1"]
+
+
+def test_region_that_crashes_leaves_what_its_rounds_changed(deployment: Deployment, ec2: Simulator) -> None:
+    deployment.seconds = RESERVE + 40
+    deployment.deaths = {"eu-west-1": [math.inf, 2, 2, 2]}
+    add_volumes(ec2, 120, "eu-west-1")
+
+    with pytest.raises(ExecutionFailed):
+        deployment.execute()
+
+    (report,) = deployment.reports
+    assert len(report["regions"]["eu-west-1"]["changes"]) == 1
+    assert len(_changed(deployment)) == report["totals"]["created"] > 0
+
+
+def test_last_step_made_again_leaves_one_report(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 1, "eu-west-1")
+    finishing: list[Json] = []
+    invoke = deployment.machine._function
+
+    def keep(payload: Json) -> Json:
+        finishing.append(payload)
+        return invoke(payload)
+
+    deployment.machine._function = keep
+    deployment.execute()
+    before = dict(deployment.bucket.objects)
+    ec2.clock.advance(60)
+
+    again = deployment.invoke(finishing[-1])
+
+    assert finishing[-1]["step"] == "finish"
+    assert f"{again['report']}.json" in before
+    assert deployment.bucket.objects == before
+
+
+def test_two_executions_of_one_run_leave_a_report_each(deployment: Deployment, ec2: Simulator) -> None:
+    add_volumes(ec2, 2, "eu-west-1")
+
+    deployment.execute(name="execution-1")
+    deployment.execute(name="execution-2")
+
+    assert sorted(report["totals"]["created"] for report in deployment.reports) == [0, 2]
+    assert sorted(_changed(deployment)) == sorted(ec2.regions["eu-west-1"].snapshots)

@@ -51,6 +51,11 @@ def code(text: str, longest: int = 120) -> Markup:
     return element("code", foreign(text, longest))
 
 
+def whole(text: str) -> Markup:
+    """Return a text that no line ends in, such as a region's name with its hyphens."""
+    return element("span", text, class_="whole")
+
+
 def _escaped(text: str) -> str:
     return html.escape("".join(character if character.isprintable() else _seen(character) for character in text))
 

@@ -11,15 +11,17 @@ from itertools import pairwise
 import pytest
 
 from ebs_backup.plan.coverage import AgeClass
-from ebs_backup.report.keys import EarlierRun
+from ebs_backup.report.keys import EarlierAttempt
 from ebs_backup.report.page import page
-from ebs_backup.report.page.sections import MAX_CODES, MAX_UNCOVERED
-from ebs_backup.report.schema import Report
-from tests.unit.builders import RUN
+from ebs_backup.report.page.sections import MAX_ANNOUNCED, MAX_CODES, MAX_UNCOVERED
+from ebs_backup.report.schema import AnnouncedSnapshot, Report
+from tests.unit.builders import AT, RUN
 from tests.unit.reports import (
+    BRAKE,
     BRAKED,
     CLOSED,
     EMPTY,
+    EXPIRING,
     HOSTILE_NAME,
     HUGE_REGION,
     ONE,
@@ -68,7 +70,7 @@ class Parsed(HTMLParser):
         return "".join(text for path, text in self.texts if "style" not in path).replace("\u00a0", " ")
 
 
-def _parsed(report: Report, *history: EarlierRun) -> Parsed:
+def _parsed(report: Report, *history: EarlierAttempt) -> Parsed:
     return Parsed(page(report, history))
 
 
@@ -81,6 +83,7 @@ ALL = {
     "one volume, not covered": reported(ONE, uncovered={"eu-west-1": [lacking("vol-1")]}),
     "all that can happen": reported(VARIED, EMPTY, UNREAD, CLOSED, BRAKED, uncovered=TWO_REGIONS),
     "a dry run": reported(PLANNED, EMPTY, dry_run=True),
+    "deletions": reported(EXPIRING),
     "hostile": hostile(),
     "huge": huge(),
 }
@@ -190,14 +193,14 @@ def test_findings_are_listed_with_links_to_more() -> None:
     parsed = _parsed(reported(VARIED, UNREAD, BRAKED, uncovered=TWO_REGIONS))
     links = [a["href"] for tag, a in parsed.elements if tag == "a"]
 
-    assert links == ["#uncovered", "#problems", "#problems", "#problems", "#done"]
-    assert parsed.within("a").replace("\u00a0", " ") == (
-        "2 volumes have no completed snapshot of the last 26 h. "
-        "Nothing is known of the volumes in us-east-1, which could not be read. "
-        "2 snapshots could not be created. "
-        "1 snapshot could not be deleted. "
-        "The deletion brake held: nothing was deleted in us-east-2."
-    )
+    assert links == ["#uncovered", "#problems", "#problems", "#problems", "#deletions"]
+    assert (
+        "2 volumes have no completed snapshot of the last 26 h."
+        "Nothing is known of the volumes in us-east-1, which could not be read."
+        "2 snapshots could not be created."
+        "1 snapshot could not be deleted."
+        f"The deletion brake held in us-east-2: {BRAKE}."
+    ) in parsed.text.replace("\u00a0", " ")
 
 
 def test_only_some_of_many_unread_regions_are_named() -> None:
@@ -210,7 +213,8 @@ def test_region_that_is_denied_as_expected_needs_no_attention() -> None:
     parsed = _parsed(reported(ONE, CLOSED))
 
     assert not [a for tag, a in parsed.elements if tag == "a"]
-    assert "not read, as expected" in parsed.text
+    assert "denied, as expected" in parsed.text
+    assert "Problems" not in parsed.text
 
 
 def test_dry_run_says_that_it_changed_nothing_and_what_it_would_do() -> None:
@@ -219,7 +223,7 @@ def test_dry_run_says_that_it_changed_nothing_and_what_it_would_do() -> None:
     assert "Dry run: nothing was changed" in text
     assert "What this run would do" in text
     assert "Crash-consistent sets to create1" in text
-    assert "would hold: nothing would be deleted" in text
+    assert f"The deletion brake would hold in eu-west-1: {BRAKE}." in text
 
 
 # --- the sections ---
@@ -273,6 +277,23 @@ def test_busy_region_has_a_bar_and_idle_ones_are_named() -> None:
     assert "Nothing to back up in sa-east-1." in text
 
 
+def test_region_bar_is_full_whatever_other_regions_have() -> None:
+    few, many = (type(ONE)(region=f"eu-west-{n}", plan=type(VARIED.plan)(f"eu-west-{n}", n)) for n in (1, 100))  # type: ignore[misc]
+    rects = [a for tag, a in _parsed(reported(few, many)).elements if tag == "rect" and a["class"] == "good"]
+
+    assert [a["width"] for a in rects[2:4]] == ["1000.0", "1000.0"], "after the coverage and the legend"
+
+
+def test_expected_denials_of_calls_are_no_problems() -> None:
+    made = reported(VARIED)
+    (name, region), *_ = made.regions.items()
+    problems = tuple(replace(each, status="denied") for each in region.problems)
+    text = _parsed(replace(made, regions={name: replace(region, status="denied", problems=problems)})).text
+
+    assert "Problems, and what to do about them" not in text
+    assert "3 denied, as expected" in text
+
+
 def test_recovery_points_are_shown_by_age_and_by_who_made_them() -> None:
     text = _parsed(reported(VARIED, uncovered=TWO_REGIONS)).text
 
@@ -305,12 +326,85 @@ def test_work_and_skips_are_counted_by_reason() -> None:
     assert "kept by no rule1" in text
     assert "EC2 refuses to delete it: InvalidSnapshot.InUse1" in text
     assert "one by one: EC2 refused the set of i-1: Odd1" in text
-    assert "us-east-2: would delete 30 of 40 snapshots" in text
     assert "Retention: keep every snapshot." in text
 
 
 def test_reasons_beyond_the_most_frequent_are_summed_up() -> None:
     assert "other reasons340" in _parsed(huge()).text, "20 reasons in each of 34 regions, of which 10 are shown"
+
+
+# --- what will be deleted ---
+
+
+def test_what_will_be_deleted_is_shown_with_time_reason_and_remedy() -> None:
+    text = _parsed(reported(EXPIRING)).text.partition("What will be deleted")[2]
+
+    assert "To keep one for ever, give it the tag ebs-backup:Hold, with any value." in text
+    assert "2026-11-2512026-11-261" in text.replace("Snapshots", "")
+    soonest = "snap-bof vol-1 in eu-north-1, taken 2026-11-23 03:00 UTC2026-11-25 03:00 UTCkept by no rule"
+    assert f"{soonest}snap-a" in text
+    assert "Made before this deployment existed, and kept by no rule: 1 snapshot." in text
+    assert "snap-d" not in text, "it is gone"
+    assert "held by tag ebs-backup:Hold1" in text
+    assert "in the archive tier1" in text
+
+
+def test_dry_run_shows_what_it_would_announce() -> None:
+    text = _parsed(reported(EXPIRING, dry_run=True)).text
+
+    assert "2026-11-26 03:00 UTC" in text.partition("What will be deleted")[2]
+    assert "Deletions to announce1Announcements to withdraw1Snapshots to delete1" in text
+
+
+def test_brake_is_shown_in_full_with_the_code_that_confirms() -> None:
+    text = _parsed(reported(ONE, BRAKED)).text.partition("What will be deleted")[2]
+
+    assert f"Held back by the deletion brakeus-east-2: {BRAKE}" in text
+
+
+def test_run_by_hand_says_that_it_expired_nothing() -> None:
+    by_hand = replace(reported(ONE), expires=False, retention="keep 7 daily")
+
+    assert "This run by hand announced and deleted nothing" in _parsed(by_hand).text
+    assert "This run by hand" not in _parsed(replace(by_hand, retention="keep every snapshot")).text
+
+
+def test_page_shows_only_the_next_of_very_many_announcements() -> None:
+    goes = [AnnouncedSnapshot(f"snap-{n}", "vol-1", f"{AT:%FT%TZ}", f"{AT:%FT%TZ}", HOSTILE_NAME) for n in range(20)]
+    made = reported(ONE)
+    regions = {f"r-{n}": replace(made.regions["eu-west-1"], announcements=tuple(goes)) for n in range(34)}
+
+    text = page(replace(made, regions=regions), [])
+
+    assert f"The first {MAX_ANNOUNCED} of 680 snapshots" in text
+    assert len(text.encode()) < 1_000_000
+
+
+# --- the attempts at this run ---
+
+
+def test_attempts_at_a_run_are_shown_together_and_added_up() -> None:
+    parsed = _parsed(reported(VARIED), run_before(1), run_before(0, "failed", 0.0, of_chosen_regions=True))
+    text = parsed.text.partition("The attempts at this run")[2]
+
+    assert "2 attempts, each with a report of its own" in text
+    assert "2026-11-23T03:00:04Z, of chosen regionsfailed412this onefailed21all together613" in text
+    links = [a["href"] or "" for tag, a in parsed.elements if tag == "a"]
+    assert [link for link in links if "0123abcd" in link] == [f"../../../{run_before(0, 'failed').path}.html"]
+
+
+def test_first_attempt_is_shown_as_the_only_one() -> None:
+    assert "The attempts at this run" not in _parsed(reported(VARIED), run_before(1)).text
+
+
+def test_completed_attempt_is_what_became_of_a_run_that_failed_later() -> None:
+    parsed = _parsed(reported(VARIED), run_before(1), run_before(0))
+
+    assert "2 of 2 completed with every volume covered" in parsed.text
+
+
+def test_run_of_chosen_regions_is_not_compared_with_whole_ones() -> None:
+    assert "The last" not in _parsed(replace(reported(ONE), chosen_regions=True), run_before(1)).text
 
 
 # --- the last runs ---
@@ -329,7 +423,7 @@ def test_last_runs_are_shown_with_this_one_as_the_last() -> None:
 
 
 def test_retried_run_is_shown_once_among_thirty_at_most() -> None:
-    history = [run_before(n) for n in range(22, 0, -1)] * 2
+    history = [run_before(n % 22 + 1, run_id=f"r{n // 2}") for n in range(100)]
     ticks = [
         a
         for tag, a in _parsed(reported(ONE), *history, run_before(0, "failed", 0.0)).elements
