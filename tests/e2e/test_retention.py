@@ -194,7 +194,7 @@ def altered_function_meets_iam(keeper: Deployment) -> None:
     own = sorted(_snapshots(keeper).keys() - _announced(keeper) - {held})
     withdrawn, announced, *_ = own
     _tag(keeper, [withdrawn], DELETE_AFTER, "")
-    _tag(keeper, [announced], DELETE_AFTER, PAST)
+    _tag(keeper, [announced, held], DELETE_AFTER, PAST)
     foreign = _foreign(keeper)
     _tag(keeper, [*foreign], DELETE_AFTER, PAST)  # whoever may tag can announce what is not the deployment's
     stay = {held, withdrawn, own[2], *(id_ for id_, s in foreign.items() if s.volume_id == VOLUME)}
