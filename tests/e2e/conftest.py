@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ DENIED = "ap-northeast-3"
 ACCOUNT = "123456789012"
 BUCKET = f"ebs-backup-{ACCOUNT}"
 """The quickstart's bucket, which other deployments share: applying one of its own takes the provider a minute."""
+
+# Each test is an hour later, and the function, whose clock is the machine's, refuses a run of a time to come.
+_BEHIND = timedelta(days=5)
+PAST = f"{datetime.now(UTC) - _BEHIND - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+"""A time that is past by EC2's clock too, which is behind the machine's."""
 
 
 @dataclass
@@ -116,8 +122,7 @@ def empty(aws: Sandbox, bucket: str) -> None:
 def aws() -> Iterator[Sandbox]:
     with Sandbox(estate=ROOT / "sandbox" / "estates" / "demo.json") as sandbox:
         sandbox.ec2.pending_seconds = 0.0
-        # Each test is an hour later, and the function, whose clock is the machine's, refuses a run of a time to come.
-        sandbox.ec2.clock.advance(-5 * 86400)
+        sandbox.ec2.clock.advance(-_BEHIND.total_seconds())
         yield sandbox
 
 

@@ -4,7 +4,6 @@ import copy
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from sandbox.ec2 import Attachment, Instance, Snapshot, Volume
 from sandbox.ec2.model import new_id
 from sandbox.iam import Need, Verdict, evaluate_resource
 from sandbox.terraform import Terraform
-from tests.e2e.conftest import BUCKET, DENIED, HOME, ROOT, Deployment
+from tests.e2e.conftest import BUCKET, DENIED, HOME, PAST, ROOT, Deployment
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("least privilege")]
 
@@ -275,7 +274,6 @@ LIMITED: dict[str, Any] = {
 }
 ELSEWHERE = "us-east-1"
 DELETE_AFTER = "limited:DeleteAfter"
-PAST = f"{datetime.now(UTC) - timedelta(days=6):%Y-%m-%dT%H:%M:%SZ}"  # for EC2, whose clock is five days behind, too
 _IN_REGION = "aws:RequestedRegion"
 _VIA = "kms:ViaService"
 

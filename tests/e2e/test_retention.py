@@ -14,7 +14,7 @@ from ebs_backup.model.origin import Origin, describe
 from sandbox import Sandbox
 from sandbox.ec2 import Snapshot
 from sandbox.terraform import Terraform
-from tests.e2e.conftest import ACCOUNT, HOME, ROOT, Deployment, empty
+from tests.e2e.conftest import ACCOUNT, HOME, PAST, ROOT, Deployment, empty
 
 pytestmark = [pytest.mark.terraform, pytest.mark.xdist_group("retention")]
 
@@ -26,7 +26,6 @@ SETTINGS: dict[str, Any] = {
 }
 VOLUME = "vol-0c691dc383ded586f"
 YEAR, MONTH = range(2, 366, 4), range(40, 70, 2)
-PAST = f"{datetime.now(UTC) - timedelta(days=6):%Y-%m-%dT%H:%M:%SZ}"  # EC2's clock is five days behind
 DELETE_AFTER, HOLD = "ebs-backup:DeleteAfter", "ebs-backup:Hold"
 
 # What somebody might put in the place of the function's code.
